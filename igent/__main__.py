@@ -1,0 +1,5 @@
+"""`python -m igent ...` is `igent ...`."""
+
+from igent.cli import main
+
+main()

@@ -1,0 +1,140 @@
+"""Nested timing contexts: the spans of one registration, recorded where they happen.
+
+A `Timeline` holds the spans of one registration. Which span is current lives in a `ContextVar`, and every asyncio task
+starts with a copy of its creator's: two phases in two tasks both nest under the same root, and two registrations never
+see each other. A timeline belongs to one event loop; it takes no locks. A span must not be held open across a `yield`:
+a generator shares its consumer's context, so what the consumer does meanwhile would nest under it.
+
+Seconds are the caller's monotonic clock; in the journal they are whole microseconds on the same clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from igent.domain.records import Json
+
+__all__ = ["Clock", "Kind", "Span", "Timeline", "recording", "span", "spans_from_record"]
+
+Clock: TypeAlias = Callable[[], float]
+Kind = Literal["work", "wait"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A named stretch of time; `parent` is the 0-based index of the span around it in its timeline, -1 for a root."""
+
+    name: str
+    kind: Kind
+    start_s: float
+    end_s: float
+    parent: int
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+class Timeline:
+    """The spans of one registration, in order of opening; `span` writes to it, inside `recording`."""
+
+    __slots__ = ("_clock", "_ends", "_heads", "_starts")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heads: list[tuple[str, Kind, int]] = []
+        self._starts: list[float] = []
+        self._ends: list[float | None] = []
+
+    def open(self, name: str, kind: Kind, *, parent: int) -> int:
+        """Start a span now and return its index; use `span`, which also closes it."""
+        index = len(self._heads)
+        self._heads.append((name, kind, parent))
+        self._ends.append(None)
+        self._starts.append(self._clock())
+        return index
+
+    def close(self, index: int) -> None:
+        """End a span now."""
+        self._ends[index] = self._clock()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Every span so far; those still open end at one reading of the clock, now."""
+        now = self._clock()
+        return tuple(
+            Span(name=name, kind=kind, start_s=start, end_s=now if end is None else end, parent=parent)
+            for (name, kind, parent), start, end in zip(self._heads, self._starts, self._ends, strict=True)
+        )
+
+    def record(self) -> list[Json]:
+        """The spans for the journal, each `[name, 1 if wait else 0, start, duration, parent]` in whole microseconds."""
+        return [_row(one) for one in self.spans]
+
+
+_Place: TypeAlias = tuple[Timeline, int]  # the index of the span under which others open; -1 is above every root
+_current: ContextVar[_Place | None] = ContextVar("igent_timing_place", default=None)
+_NOTHING = nullcontext()
+
+
+class _OpenSpan:
+    """The context manager of one span: a class, because `@contextmanager` alone takes nearly as long as all of this."""
+
+    __slots__ = ("_here", "_kind", "_name", "_outer")
+
+    def __init__(self, outer: _Place, name: str, *, kind: Kind) -> None:
+        self._outer, self._name, self._kind = outer, name, kind
+
+    def __enter__(self) -> None:
+        timeline, parent = self._outer
+        self._here = timeline, timeline.open(self._name, self._kind, parent=parent)
+        _current.set(self._here)
+
+    def __exit__(self, *_: object) -> None:
+        timeline, index = self._here
+        timeline.close(index)
+        # A stream that another task closes exits in that task's context, where a token's `reset` would raise.
+        if _current.get() is self._here:
+            _current.set(self._outer)
+
+
+@contextmanager
+def recording(timeline: Timeline, *, under: int = -1) -> Iterator[None]:
+    """Make `timeline` the current one for this task and the tasks that it starts inside; spans open `under` a span."""
+    token = _current.set((timeline, under))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def span(name: str, kind: Kind = "work") -> AbstractContextManager[None]:
+    """Open a child of the current span, for use in a `with` at once; without a current timeline it does nothing."""
+    outer = _current.get()
+    return _NOTHING if outer is None else _OpenSpan(outer, name, kind=kind)
+
+
+def spans_from_record(record: Sequence[Json]) -> tuple[Span, ...]:
+    """The spans of `Timeline.record`. Raises `ValueError` for a row that it cannot have written."""
+    return tuple(_span_from(row, index) for index, row in enumerate(record))
+
+
+def _row(one: Span) -> Json:
+    # Start and end are rounded, not the duration: rounding keeps order, so what was nested stays nested.
+    start_us, end_us = round(one.start_s * 1e6), round(one.end_s * 1e6)
+    return [one.name, int(one.kind == "wait"), start_us, end_us - start_us, one.parent]
+
+
+def _span_from(row: Json, index: int) -> Span:
+    match row:
+        case [str(name), 0 | 1 as wait, int(start), int(duration), int(parent)] if (
+            duration >= 0 and -1 <= parent < index
+        ):
+            kind: Kind = "wait" if wait else "work"
+            return Span(name=name, kind=kind, start_s=start / 1e6, end_s=(start + duration) / 1e6, parent=parent)
+        case _:
+            raise ValueError(f"span {index} of a record cannot be {row!r}")

@@ -1,0 +1,154 @@
+"""What spans amount to: work and wait, the row of `timings.csv`, percentiles. Pure functions over `Span`s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from math import ceil, inf
+from typing import TypeAlias
+
+from igent.accounting.spans import Span
+
+__all__ = ["CSV_HEADER", "Split", "TimingRow", "csv_line", "percentile", "timing_row", "work_and_wait"]
+
+_Interval: TypeAlias = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A span's duration in two: `wait_s`, in which it or anything inside it waited, and `work_s`, the rest."""
+
+    work_s: float
+    wait_s: float
+
+
+def work_and_wait(spans: Sequence[Span]) -> tuple[Split, ...]:
+    """The work and the wait of each span, in order.
+
+    A span waits where it or a descendant is of kind `wait`, clipped to its own time; overlapping waits, as of parallel
+    phases, count once.
+    """
+    waits: list[list[_Interval]] = [[] for _ in spans]
+    for index, one in enumerate(spans):
+        if one.kind == "wait":
+            for outer in (index, *_ancestors(spans, index)):
+                waits[outer].append(_clipped(one, spans[outer]))
+    return tuple(_split(one, waited) for one, waited in zip(spans, waits, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingRow:
+    """One row of `timings.csv`: the fields are its columns, in order.
+
+    - `agent_conversation`: the phase's `conversation`, less its `slot` (for a free call slot) and `journal` waits.
+    - `capacity_update`: of phase 1 the root's `allocate`, of phase 2 its `order` (pricing against the place taken).
+    - `file_write`: the phase's `journal` waits (for durable replies); in phase 2 also the root's `commit`, as far as
+      it had come when the spans were taken.
+    - `total` of a phase: the sum of those three. Waiting for a slot or a turn is in none of them.
+    - `turn_wait_seconds`: the root's `turn`, waiting for the registrations before it to commit.
+    - `total_seconds`: from the start of the first `model` span to the end of the last; 0 where there was no call.
+    """
+
+    registration_id: str
+    phase1_total_seconds: float
+    phase1_agent_conversation_seconds: float
+    phase1_capacity_update_seconds: float
+    phase1_file_write_seconds: float
+    phase2_total_seconds: float
+    phase2_agent_conversation_seconds: float
+    phase2_capacity_update_seconds: float
+    phase2_file_write_seconds: float
+    turn_wait_seconds: float
+    total_seconds: float
+
+
+_COLUMNS = tuple(field.name for field in fields(TimingRow))
+CSV_HEADER: bytes = ",".join(_COLUMNS).encode() + b"\n"
+
+# What makes a spreadsheet read a cell as a formula (https://owasp.org/www-community/attacks/CSV_Injection).
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def timing_row(registration_id: str, spans: Sequence[Span]) -> TimingRow:
+    """The times of one registration as `TimingRow` defines them; a part that did not happen took 0 seconds."""
+    talk1, talk2 = _conversation_s(spans, "phase1"), _conversation_s(spans, "phase2")
+    update1, update2 = (_covered_s(_inside(spans, "registration", name)) for name in ("allocate", "order"))
+    write1 = _covered_s(_inside(spans, "phase1", "journal"))
+    write2 = _covered_s(_inside(spans, "phase2", "journal") + _inside(spans, "registration", "commit"))
+    calls = [one for one in spans if one.name == "model"]
+    return TimingRow(
+        registration_id=registration_id,
+        phase1_total_seconds=talk1 + update1 + write1,
+        phase1_agent_conversation_seconds=talk1,
+        phase1_capacity_update_seconds=update1,
+        phase1_file_write_seconds=write1,
+        phase2_total_seconds=talk2 + update2 + write2,
+        phase2_agent_conversation_seconds=talk2,
+        phase2_capacity_update_seconds=update2,
+        phase2_file_write_seconds=write2,
+        turn_wait_seconds=_covered_s(_inside(spans, "registration", "turn")),
+        total_seconds=max(one.end_s for one in calls) - min(one.start_s for one in calls) if calls else 0.0,
+    )
+
+
+def csv_line(row: TimingRow) -> bytes:
+    """One UTF-8 line of `timings.csv`, seconds with six decimals; an id that reads as a formula gets an apostrophe."""
+    seconds = [f"{getattr(row, column):.6f}" for column in _COLUMNS[1:]]
+    return (",".join([_cell(row.registration_id), *seconds]) + "\n").encode()
+
+
+def percentile(values: Sequence[float], p: float) -> float:
+    """The nearest-rank percentile of ascending `values`: the least of them that `p` percent do not exceed.
+
+    Raises `ValueError` for no values, or for a `p` outside 0 to 100.
+    """
+    if not values or not 0 <= p <= 100:
+        raise ValueError(f"no percentile {p:g} of {len(values)} values")
+    return values[max(ceil(p * len(values) / 100), 1) - 1]
+
+
+def _ancestors(spans: Sequence[Span], index: int) -> Iterator[int]:
+    while (index := spans[index].parent) >= 0:
+        yield index
+
+
+def _clipped(one: Span, outer: Span) -> _Interval:
+    start = max(one.start_s, outer.start_s)
+    return start, max(start, min(one.end_s, outer.end_s))
+
+
+def _covered_s(intervals: Iterable[_Interval]) -> float:
+    covered, reach = 0.0, -inf
+    for start, end in sorted(intervals):
+        if end > reach:
+            covered += end - max(start, reach)
+            reach = end
+    return covered
+
+
+def _split(one: Span, waited: Iterable[_Interval]) -> Split:
+    wait_s = min(_covered_s(waited), one.duration_s)
+    return Split(work_s=one.duration_s - wait_s, wait_s=wait_s)
+
+
+def _inside(spans: Sequence[Span], *path: str) -> list[_Interval]:
+    """The times of the spans named by the last of `path`, below spans of all the names before it."""
+    return [
+        (one.start_s, one.end_s)
+        for index, one in enumerate(spans)
+        if one.name == path[-1] and {spans[outer].name for outer in _ancestors(spans, index)}.issuperset(path[:-1])
+    ]
+
+
+def _conversation_s(spans: Sequence[Span], phase: str) -> float:
+    waits = [wait for name in ("journal", "slot") for wait in _inside(spans, phase, "conversation", name)]
+    talks = _inside(spans, phase, "conversation")
+    return max(_covered_s(talks + waits) - _covered_s(waits), 0.0)
+
+
+def _cell(text: str) -> str:
+    # By hand: the csv module of Python 3.11 leaves a carriage return unquoted where lines end in "\n".
+    guarded = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    if any(char in guarded for char in ',"\r\n'):
+        return '"' + guarded.replace('"', '""') + '"'
+    return guarded

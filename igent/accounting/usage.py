@@ -1,0 +1,70 @@
+"""How many tokens model calls used, as the provider counted them or, where it did not, as estimated here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from igent.domain.records import Json
+
+__all__ = ["CHARACTERS_PER_TOKEN", "Usage", "estimate_tokens"]
+
+# The usual rule of thumb for English text. An estimate is marked as one wherever it goes.
+CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts of one call or the sum of several; `Usage()` is none at all.
+
+    The counts are disjoint: `input_tokens` were neither read from nor written to the provider's prompt cache, so a
+    prompt's length is the sum of the first, third and fourth. `estimated` says that some count in it is an estimate.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    estimated: bool = False
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            estimated=self.estimated or other.estimated,
+        )
+
+    def as_record(self) -> dict[str, Json]:
+        """The JSON form, by field name."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: Json) -> Usage:
+        """The usage of `as_record`. Raises `ValueError` for anything that is not five such fields."""
+        match record:
+            case {
+                "input_tokens": int(fresh),
+                "output_tokens": int(output),
+                "cache_read_tokens": int(read),
+                "cache_write_tokens": int(written),
+                "estimated": bool(estimated),
+                **others,
+            } if not others and min(fresh, output, read, written) >= 0:
+                return cls(
+                    input_tokens=fresh,
+                    output_tokens=output,
+                    cache_read_tokens=read,
+                    cache_write_tokens=written,
+                    estimated=estimated,
+                )
+            case _:
+                raise ValueError(f"a record of usage cannot be {record!r}")
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens `text` is: one per four characters, rounded up.
+
+    Only for text whose stream was stopped before its count arrived, and for models that count nothing.
+    """
+    return -(-len(text) // CHARACTERS_PER_TOKEN)

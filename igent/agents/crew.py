@@ -1,0 +1,90 @@
+"""The agents of one registration: AutoGen `AssistantAgent`s, made fresh, driven through an exchange turn by turn.
+
+The crew drives its agents directly. A team would cost 27 times as much per turn, hide the type of an error and be
+unable to stop a stream. In a shared conversation an agent hears, before it is asked, every turn since its last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.messages import TextMessage
+from autogen_core import CancellationToken
+
+from igent.agents.bridge import BridgeClient
+from igent.agents.calls import Calls
+from igent.constellation import AgentSpec, PhaseSpec
+from igent.dialogue.script import Ask, Conclusion, D
+from igent.models.base import Message, ModelRequest
+
+__all__ = ["Crew"]
+
+
+@dataclass(slots=True)
+class _Seat:
+    """One agent with what it is being asked and how much of the conversation it has heard."""
+
+    agent: AssistantAgent
+    spec: AgentSpec
+    asked: Ask | None = None
+    heard: int = 0
+
+
+class Crew:
+    """The agents of one registration; `prompts` are the instruction texts by the names that agent specs use."""
+
+    def __init__(self, calls: Calls, prompts: Mapping[str, str], *, shared: bool, priority: int) -> None:
+        self._calls, self._prompts = calls, prompts
+        self._shared, self._priority = shared, priority
+        self._seats: dict[str, _Seat] = {}
+        self._said: list[tuple[str, str]] = []
+
+    async def hold(self, script: Generator[Ask, str, Conclusion[D]], phase: PhaseSpec) -> Conclusion[D]:
+        """Hold one phase's exchange to its end. Raises `ModelError`."""
+        try:
+            ask = next(script)
+            while True:
+                spec = phase.matcher if ask.speaker == "matcher" else phase.critic
+                if spec is None:
+                    raise LookupError(f"phase {phase.name!r} has no critic to ask")
+                ask = script.send(await self._speak(spec, ask))
+        except StopIteration as stop:
+            conclusion: Conclusion[D] = stop.value
+            return conclusion
+
+    async def _speak(self, spec: AgentSpec, ask: Ask) -> str:
+        seat = self._seats.get(spec.name) or self._seat(spec)
+        seat.asked = ask
+        earlier = self._said[seat.heard :] if self._shared else []
+        messages = [TextMessage(content=text, source=name) for name, text in earlier if name != spec.name]
+        messages.append(TextMessage(content=ask.text, source="igent"))
+        response = await seat.agent.on_messages(messages, CancellationToken())
+        reply = response.chat_message.to_text()
+        self._said.append((spec.name, reply))
+        seat.heard = len(self._said)
+        return reply
+
+    def _seat(self, spec: AgentSpec) -> _Seat:
+        def make_request(system: str, messages: tuple[Message, ...]) -> ModelRequest:
+            assert seat.asked is not None, "an agent speaks only when it is asked"
+            return ModelRequest(
+                agent=spec.name,
+                kind=seat.asked.kind,
+                system=system,
+                messages=messages,
+                max_tokens=spec.max_tokens,
+                model=spec.model,
+                effort=spec.effort,
+                priority=self._priority,
+            )
+
+        agent = AssistantAgent(
+            name=spec.name,
+            model_client=BridgeClient(self._calls, make_request),
+            system_message=self._prompts[spec.prompt or ""],
+            model_client_stream=True,
+        )
+        seat = self._seats[spec.name] = _Seat(agent, spec)
+        return seat

@@ -1,0 +1,196 @@
+"""The command line: the only place that prints, reads the environment and knows exit codes.
+
+0 every registration has its outcome; 1 some failed or were rejected (with --strict: or are in review); 2 usage,
+configuration or input, nothing called; 3 stopped, resumable; 130, 143 interrupted, resumable; 70 a bug.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
+
+import typer
+
+from igent import __version__, codec
+from igent.errors import ConstellationError, IgentError, InputError, OptionError
+
+if TYPE_CHECKING:  # these take most of a second to import: only the commands that need them do
+    from igent.console import View, Work
+    from igent.domain.records import Json
+    from igent.workflows import RunResult, RunSettings
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Match households to suppliers after a collective-purchase auction, and prove every match.",
+)
+
+EXIT_FAILED, EXIT_USAGE, EXIT_STOPPED, EXIT_BUG = 1, 2, 3, 70
+_USAGE = (InputError, ConstellationError, OptionError)
+
+Model = Literal["rules", "mock"]
+Critic = Literal["always", "when-unproven", "never"]
+Latency = Literal["none", "haiku", "sonnet"]
+InputFile = typer.Option(metavar="FILE", rich_help_panel="Inputs", show_default=False)
+Mock = typer.Option(rich_help_panel="Mock model")
+Pacing = typer.Option(rich_help_panel="Pace", min=1)
+Switch = typer.Option(rich_help_panel="Switches of the constellation", show_default=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    try:
+        app(args=list(arguments) if arguments is not None else None, prog_name="igent")
+    except IgentError as exc:
+        _say(f"igent: {exc}")
+        sys.exit(EXIT_USAGE if isinstance(exc, _USAGE) else EXIT_STOPPED)
+    except Exception:  # noqa: BLE001  # whatever reaches this is a bug, and says so
+        traceback.print_exc()
+        _say("igent: this is a bug; the run, if one had begun, can be resumed")
+        sys.exit(EXIT_BUG)
+    sys.exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def constellations(name: Annotated[str, typer.Argument(help="Explain only this one, or a file.")] = "") -> None:
+    """List and explain the constellations."""
+    from igent.constellation import explain, parse_constellation
+    from igent.store.bundled import constellation_names, find_constellation
+
+    for path in map(find_constellation, [name] if name else constellation_names()):
+        print(explain(parse_constellation(path.read_text(encoding="utf-8"), file=path.name)), end="\n\n")
+
+
+@app.command()
+def run(
+    constellation: Annotated[str, typer.Argument(help="A bundled name, or the path of a YAML file.")] = "",
+    registrations: Annotated[Path | None, InputFile] = None,
+    offers: Annotated[Path | None, InputFile] = None,
+    incentives: Annotated[Path | None, InputFile] = None,
+    capacity: Annotated[Path | None, InputFile] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: runs/<utc>-<constellation>.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN_DIR", help="Go on with a stopped run.")] = None,
+    market: Annotated[str, typer.Option(help="The market's rules and prompts.")] = "sbus",
+    model: Annotated[Model, typer.Option(help="Who judges: both are offline.")] = "rules",
+    mock: Annotated[bool, typer.Option("--mock", help="Short for --model mock.")] = False,
+    mock_latency: Annotated[Latency, Mock] = "none",
+    mock_errors: Annotated[float, typer.Option(rich_help_panel="Mock model", min=0, max=1)] = 0.0,
+    seed: Annotated[int, Mock] = 0,
+    max_items: Annotated[int | None, typer.Option(min=1, help="Only the first registrations.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Which incentives are current.")] = None,
+    include_withdrawn: Annotated[bool, typer.Option("--include-withdrawn")] = False,
+    strict_judgement: Annotated[bool, typer.Option("--strict-judgement", help="Plausible goes to review.")] = False,
+    hold_reviews: Annotated[bool, typer.Option("--hold-reviews", help="Keep places for reviews.")] = False,
+    critic: Annotated[Critic | None, typer.Option(help="Instead of the constellation's.")] = None,
+    parallel_phases: Annotated[bool | None, Switch] = None,
+    early_json: Annotated[bool | None, Switch] = None,
+    context_filter: Annotated[bool | None, Switch] = None,
+    critic_skip: Annotated[bool | None, Switch] = None,
+    concurrency: Annotated[int, Pacing] = 8,
+    call_deadline: Annotated[float, typer.Option(rich_help_panel="Pace", help="Seconds.")] = 60.0,
+    flush_every: Annotated[int, Pacing] = 5,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any is in review.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print run.json.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no tables.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Write a cProfile file into profiles/.")] = False,
+) -> None:
+    """Match registrations to offers and write the orders. Without input files it uses the sample data."""
+    from igent import workflows
+    from igent.console import View, resuming, starting
+
+    pace = workflows.Pace(concurrency=concurrency, call_deadline_s=call_deadline, flush_every=flush_every)
+    view = View(strict=strict, json=json, quiet=quiet, profile=_profile_path(constellation) if profile else None)
+    if resume is not None:
+        _finish(resuming(resume.resolve(), pace), view, resume)
+    if not constellation:
+        raise OptionError("there is no constellation to run", remedy="Name one: igent constellations lists them")
+    files = {"registrations": registrations, "offers": offers, "incentives": incentives, "capacity": capacity}
+    switches = {
+        "parallel_phases": parallel_phases,
+        "early_json": early_json,
+        "context_filter": context_filter,
+        "critic_skip": critic_skip,
+    }
+    settings = workflows.make_settings(
+        constellation,
+        cast("workflows.Inputs", {role: path for role, path in files.items() if path is not None}),
+        as_of=as_of.date() if as_of else None,
+        market=market,
+        model="mock" if mock else model,
+        mock_latency=mock_latency,
+        mock_errors=mock_errors,
+        seed=seed,
+        max_items=max_items,
+        include_withdrawn=include_withdrawn,
+        strict_judgement=strict_judgement,
+        hold_reviews=hold_reviews,
+        critic=critic,
+        switches={name: value for name, value in switches.items() if value is not None},
+    )
+    _announce(settings)
+    directory = out or workflows.default_directory(settings, datetime.now(UTC))
+    _finish(starting(settings, pace, directory), view, directory)
+
+
+def _announce(settings: RunSettings) -> None:
+    """Say on stderr what a user might not expect."""
+    if settings.model == "rules":
+        key = "ANTHROPIC_API_KEY is set, but this version" if "ANTHROPIC_API_KEY" in os.environ else "This version"
+        _say(f"igent: model rules (offline; notes go to review). {key} does not call Claude yet.")
+    if settings.incentives is None:
+        _say("igent: no --incentives, so orders have none")
+
+
+def _finish(work: Work, view: View, directory: Path) -> NoReturn:
+    """Run, show what came of it, and exit."""
+    from igent.console import run_process
+
+    ended = run_process(work, quiet=view.quiet or view.json, profile=view.profile)
+    if ended.result is not None:
+        _show(ended.result, view)
+    if ended.result is None or ended.result.stopped is not None:
+        reason = ended.result.stopped if ended.result else "interrupted"
+        _say(f"igent: {reason}. Nothing is lost; go on with: igent run --resume {directory}")
+        sys.exit(128 + ended.signal if ended.signal else EXIT_STOPPED)
+    sys.exit(_exit_code(ended.result.summary, strict=view.strict))
+
+
+def _show(result: RunResult, view: View) -> None:
+    from igent.console import listing
+    from igent.report import closing
+
+    if view.json:
+        print(codec.dump_pretty(result.summary).decode(), end="")
+    elif not view.quiet:
+        print(closing(result.summary, listing(result)), end="\n\n")
+        print(f"files     {result.directory}/: matches.json, pos.json, audit.jsonl (why), timings.csv and more")
+        print("next      trace.json opens in https://ui.perfetto.dev; igent run --help shows the options")
+
+
+def _exit_code(summary: Mapping[str, Json], *, strict: bool) -> int:
+    counts = cast("dict[str, int]", summary["counts"])
+    bad = counts["failed"] + counts["rejected"] + (counts["review"] if strict else 0)
+    return EXIT_FAILED if bad else 0
+
+
+def _profile_path(constellation: str) -> Path:
+    return Path("profiles") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{Path(constellation or 'resumed').stem}.prof"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,138 @@
+"""A run as a process: signals that end it gently, a progress bar on a terminal, a profile where one is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from igent import codec, workflows
+from igent.domain.records import Json
+from igent.report import MAX_ROWS, Listing, progress_line
+from igent.workflows import Control, Pace, Rim, RunResult, RunSettings
+from igent.workflows.projection import ARRAYS
+
+__all__ = ["Ended", "View", "Work", "listing", "resuming", "run_process", "starting"]
+
+Work = Callable[[Control], Awaitable[RunResult]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a user wants to see of a run, and whether reviews make it fail."""
+
+    strict: bool
+    json: bool
+    quiet: bool
+    profile: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a run's process ended: its result, None where a second signal cut it short, and the signal, if any."""
+
+    result: RunResult | None = None
+    signal: int | None = None
+
+
+def starting(settings: RunSettings, pace: Pace, directory: Path) -> Work:
+    """A run from the beginning."""
+    return lambda control: workflows.start(settings, pace, directory, control=control, rim=Rim())
+
+
+def resuming(directory: Path, pace: Pace) -> Work:
+    """The rest of a stopped run."""
+    return lambda control: workflows.resume(directory, pace, control=control, rim=Rim())
+
+
+def listing(result: RunResult) -> Listing:
+    """The rows of a small run, for the closing table; none of a large one."""
+    counts = cast("dict[str, int]", result.summary["counts"])
+    if counts["registrations"] > MAX_ROWS:
+        return Listing()
+    matches, orders, *others = ([*_rows(result.directory / name)] for name in ARRAYS)
+    return Listing(matches=matches, orders=orders, others=[row for rows in others for row in rows])
+
+
+def _rows(path: Path) -> list[dict[str, Json]]:
+    return cast("list[dict[str, Json]]", codec.load(path.read_bytes()))
+
+
+@dataclass(slots=True)
+class _Signals:
+    """The first signal asks the run to end; the second cancels it."""
+
+    stop: asyncio.Event
+    task: asyncio.Task[RunResult]
+    received: list[int] = field(default_factory=list)
+
+    def receive(self, number: int) -> None:
+        self.received.append(number)
+        if len(self.received) == 1:
+            self.stop.set()
+        else:
+            self.task.cancel()
+
+
+def run_process(work: Work, *, quiet: bool, profile: Path | None) -> Ended:
+    """Run to the end, or to the end of what was under way when a signal came."""
+    with _profiled(profile) if profile else nullcontext(), _bar(quiet=quiet) as progress:
+        return asyncio.run(_supervised(work, progress))
+
+
+async def _supervised(work: Work, progress: Callable[[dict[str, Json], int], None]) -> Ended:
+    control = Control(stop=asyncio.Event(), progress=progress)
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(_as_coroutine(work, control))
+        signals = _Signals(control.stop, task)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, signals.receive, number)
+        await asyncio.wait([task])
+        if task.cancelled():
+            return Ended(signal=signals.received[0])
+        if error := task.exception():
+            raise error
+    return Ended(result=task.result(), signal=signals.received[0] if signals.received else None)
+
+
+async def _as_coroutine(work: Work, control: Control) -> RunResult:
+    return await work(control)
+
+
+@contextmanager
+def _profiled(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    profiler = cProfile.Profile()
+    with profiler:
+        yield
+    profiler.dump_stats(path)
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Callable[[dict[str, Json], int], None]]:
+    """A progress bar on stderr with counts, rate and time left; nothing where stderr is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _counts, _total: None
+        return
+    rate_column, text_column = TextColumn("{task.fields[rate]}"), TextColumn("{task.description}")
+    columns = (BarColumn(), MofNCompleteColumn(), rate_column, TimeRemainingColumn(), text_column)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, rate="")
+
+        def show(counts: dict[str, Json], total: int) -> None:
+            done = int(str(counts["registrations"]))
+            speed = bar.tasks[0].speed
+            rate = f"{speed:.0f}/s" if speed else ""
+            bar.update(task, completed=done, total=total, description=progress_line(counts, total), rate=rate)
+
+        yield show

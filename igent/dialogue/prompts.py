@@ -1,0 +1,115 @@
+"""What an agent is shown, as text, and the same text read back.
+
+A prompt is the market's instructions (system) and an opening message of sections: a heading in capitals, then one line
+of compact JSON. What many households share (OFFERS, INCENTIVES) comes first and is byte-identical for all of them; the
+household comes last. Every value is JSON, so a note cannot end its own section. Capacity never appears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from igent import codec
+from igent.domain.pricing import money, offer_total
+from igent.domain.records import Json, Offer, Registration
+from igent.domain.verify import MatchTask, OrderTask, Violation
+from igent.markets.base import Facts, Market, Shown
+
+__all__ = ["NotAPromptError", "Unfiltered", "opening", "read_shown", "repair_text", "review_text", "veto_text"]
+
+Section = Literal[
+    "TASK",
+    "OFFERS",
+    "OTHER OFFERS",
+    "INCENTIVES",
+    "HOUSEHOLD",
+    "REGISTRATION",
+    "NOTE",
+    "PROPOSAL",
+    "VIOLATIONS",
+    "VETO",
+]
+Task: TypeAlias = MatchTask | OrderTask
+
+
+class NotAPromptError(ValueError):
+    """Text that no opening message has: a bug in whoever passed it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfiltered:
+    """What a prompt shows besides when the context filter is off: the other offers and the whole input row."""
+
+    others: tuple[Offer, ...]
+    row: Facts
+
+
+def opening(task: Task, market: Market, unfiltered: Unfiltered | None = None) -> str:
+    """The first message to an agent about one household."""
+    parts: list[tuple[Section, Json]] = [
+        ("TASK", "order" if isinstance(task, OrderTask) else "match"),
+        ("OFFERS", [market.offer_facts(offer) for offer in task.offers]),
+    ]
+    if unfiltered is not None:
+        parts.append(("OTHER OFFERS", [market.offer_facts(offer) for offer in unfiltered.others]))
+        parts.append(("REGISTRATION", dict(unfiltered.row)))
+    if isinstance(task, OrderTask):
+        parts.append(("INCENTIVES", _incentives(task)))
+    parts += [("HOUSEHOLD", _household(task)), ("NOTE", task.registration.note)]
+    return _text(parts)
+
+
+def review_text(opening_text: str, proposal: Mapping[str, Json]) -> str:
+    """The first message to a critic: what the matcher was shown and the typed part of what it proposes."""
+    return f"{opening_text}\n{_text([('PROPOSAL', dict(proposal))])}"
+
+
+def repair_text(violations: Sequence[Violation]) -> str:
+    """The message that asks for another answer, with nothing but the broken rules."""
+    return _text([("VIOLATIONS", [violation.as_record() for violation in violations])])
+
+
+def veto_text(codes: Sequence[str]) -> str:
+    """The message that asks for another answer after a critic's veto."""
+    return _text([("VETO", [*codes])])
+
+
+def read_shown(text: str) -> Shown:
+    """What an opening or a critic's message shows. Raises `NotAPromptError` for any other text."""
+    lines = text.split("\n")
+    parts = {heading: codec.load(line) for heading, line in zip(lines[::2], lines[1::2], strict=False)}
+    offers, household, note = parts.get("OFFERS"), parts.get("HOUSEHOLD"), parts.get("NOTE")
+    incentives, proposal = parts.get("INCENTIVES", []), parts.get("PROPOSAL")
+    if not isinstance(offers, list) or not isinstance(household, dict) or not isinstance(incentives, list):
+        raise NotAPromptError("the text is not an opening message")
+    return Shown(
+        task=str(parts["TASK"]),
+        offers=tuple(offer for offer in offers if isinstance(offer, dict)),
+        household=household,
+        note=note if isinstance(note, str) else None,
+        incentives=tuple(item for item in incentives if isinstance(item, dict)),
+        proposal=proposal if isinstance(proposal, dict) else None,
+    )
+
+
+def _text(parts: Iterable[tuple[Section, Json]]) -> str:
+    return "\n".join(f"{heading}\n{codec.dump(value).decode()}" for heading, value in parts)
+
+
+def _incentives(task: OrderTask) -> Json:
+    return [
+        {"id": key, "name": standing.incentive.name, "text": standing.incentive.prose}
+        for key, standing in task.open_ids.items()
+    ]
+
+
+def _household(task: Task) -> dict[str, Json]:
+    """The allow-listed facts; what the offers cost this household only where it has wishes that could be about cost."""
+    registration: Registration = task.registration
+    wants: dict[str, Json] = {want.product_type: want.quantity for want in registration.wants}
+    facts = {"zip": registration.area, "wants": wants, **registration.facts}
+    if registration.note is None:
+        return facts
+    return facts | {"totals": {offer.id: money(offer_total(offer, registration)) for offer in task.offers}}

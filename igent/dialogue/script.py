@@ -1,0 +1,145 @@
+"""The exchange of a matcher and a critic about one household, as a generator without I/O.
+
+It yields what to ask whom and is sent the reply as text; it returns what the exchange concluded. Whoever drives it may
+be a crew of agents or a list of strings:
+
+    matcher ── verify ─┬─ proven ─────────────────────────────► settled   (a critic may be heard; a veto has no effect)
+       ▲               ├─ undecided ──────────────────────────► review
+       │               ├─ violated ── one repair turn, then ──► review
+       │               └─ plausible ── critic ─┬─ approve ────► settled   (or no critic)
+       └────────── veto, another round ────────┴─ last round ─► review
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from igent.dialogue.prompts import repair_text, review_text, veto_text
+from igent.dialogue.replies import Critique, ReplyKind, find_answer
+from igent.domain.records import Json
+from igent.domain.verify import MatchDecision, OrderDecision, Verdict, Violation
+
+__all__ = ["Ask", "Conclusion", "CriticPolicy", "Exchange", "Speaker", "Turn", "exchange"]
+
+D = TypeVar("D", MatchDecision, OrderDecision)
+Speaker = Literal["matcher", "critic"]
+CriticPolicy = Literal["always", "when-unproven", "never"]
+
+_UNREADABLE = Violation(code="reply-unreadable", detail="no complete JSON object of the asked form")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One message to one agent; `kind` is the form that its reply must have."""
+
+    speaker: Speaker
+    kind: ReplyKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one reply was worth; `codes` are violations of a matcher or the veto of a critic."""
+
+    speaker: Speaker
+    verdict: str
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion(Generic[D]):
+    """How an exchange ended: `settled` with a decision, or `review` with codes of what is unproven.
+
+    `critic_skipped` counts the critic turns that the policy made unnecessary.
+    """
+
+    status: Literal["settled", "review"]
+    judgement: Literal["proven", "plausible"] | None = None
+    decision: D | None = None
+    codes: tuple[str, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    critic_skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange(Generic[D]):
+    """What an exchange is about and by which rules it is held.
+
+    `read` takes a decision out of a reply, `verify` judges it, `typed` gives the part of it that a critic may see.
+    `critic` is None where the phase has no critic.
+    """
+
+    kind: Literal["match", "order"]
+    opening: str
+    read: Callable[[str], D | None]
+    verify: Callable[[D], Verdict]
+    typed: Callable[[D], Mapping[str, Json]]
+    critic: CriticPolicy | None
+    max_rounds: int
+
+
+def exchange(about: Exchange[D]) -> Generator[Ask, str, Conclusion[D]]:
+    """Hold the exchange: yields each `Ask`, is sent each reply, returns the `Conclusion`."""
+    turns: list[Turn] = []
+    text = about.opening
+    vetoes: tuple[str, ...] = ()
+    for _ in range(about.max_rounds):
+        decision, verdict = yield from _propose(about, text, turns)
+        if decision is None or verdict.kind in ("violated", "undecided"):
+            return _review(turns, [v.code for v in verdict.violations] or ["undecided"])
+        if about.critic in (None, "never") or (about.critic == "when-unproven" and verdict.kind == "proven"):
+            return _settled(decision, verdict, turns, skipped=about.critic == "when-unproven")
+        critique = yield from _critique(about, decision, turns)
+        if verdict.kind == "proven" or (critique is not None and critique.verdict == "approve"):
+            return _settled(decision, verdict, turns)
+        if critique is None or critique.verdict == "undecided":
+            return _review(turns, ["critic-undecided" if critique else "critic-unreadable"])
+        vetoes = tuple(critique.codes) or ("other",)
+        text = veto_text(vetoes)
+    return _review(turns, ["vetoed", *vetoes])
+
+
+def _propose(about: Exchange[D], text: str, turns: list[Turn]) -> Generator[Ask, str, tuple[D | None, Verdict]]:
+    """The matcher's turn of a round with at most one repair turn."""
+    decision, verdict = yield from _matcher_turn(about, text, turns)
+    if verdict.kind == "violated":
+        decision, verdict = yield from _matcher_turn(about, repair_text(verdict.violations), turns)
+    return decision, verdict
+
+
+def _matcher_turn(about: Exchange[D], text: str, turns: list[Turn]) -> Generator[Ask, str, tuple[D | None, Verdict]]:
+    reply = yield Ask(speaker="matcher", kind=about.kind, text=text)
+    decision = about.read(reply)
+    unreadable = Verdict(kind="violated", violations=(_UNREADABLE,))
+    verdict = unreadable if decision is None else about.verify(decision)
+    turns.append(Turn(speaker="matcher", verdict=verdict.kind, codes=tuple(v.code for v in verdict.violations)))
+    return decision, verdict
+
+
+def _critique(about: Exchange[D], decision: D, turns: list[Turn]) -> Generator[Ask, str, Critique | None]:
+    """The critic's turn with at most one repair turn; None where neither reply can be read."""
+    text = review_text(about.opening, about.typed(decision))
+    for message in (text, repair_text([_UNREADABLE])):
+        reply = yield Ask(speaker="critic", kind="critique", text=message)
+        answer = find_answer("critique", reply)
+        if isinstance(answer, Critique):
+            turns.append(Turn(speaker="critic", verdict=answer.verdict, codes=tuple(answer.codes)))
+            return answer
+        turns.append(Turn(speaker="critic", verdict="unreadable"))
+    return None
+
+
+def _settled(decision: D, verdict: Verdict, turns: list[Turn], *, skipped: bool = False) -> Conclusion[D]:
+    return Conclusion(
+        status="settled",
+        judgement="proven" if verdict.kind == "proven" else "plausible",
+        decision=decision,
+        turns=tuple(turns),
+        critic_skipped=int(skipped),
+    )
+
+
+def _review(turns: list[Turn], codes: list[str]) -> Conclusion[D]:
+    return Conclusion(status="review", codes=tuple(dict.fromkeys(codes)), turns=tuple(turns))

@@ -1,0 +1,175 @@
+"""Which incentives a household can count on, and how much: conditions that are structured are code.
+
+`standing` answers with one of four: `applies` (every condition is settled), `excluded` (one fails), `undecided` (with
+the reason: a missing fact, a ceiling instead of an amount, an estimate) or `open` (only a condition in prose is left,
+which a matcher may judge). Money that is not decided is listed and never deducted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from igent.domain.pricing import Line, to_cents
+from igent.domain.records import Registration
+
+__all__ = [
+    "Amount",
+    "AmountKind",
+    "Incentive",
+    "Standing",
+    "StandingKind",
+    "Timing",
+    "amount_of",
+    "standing",
+    "standings",
+]
+
+Timing = Literal["point-of-sale", "after-purchase", "yearly-estimate"]
+StandingKind = Literal["applies", "excluded", "undecided", "open"]
+AmountKind = Literal["dollar_amount", "percent", "dollars_per_unit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """What an incentive pays; `number` of a percent is a fraction (0.3 is 30 %), `unit` that of `dollars_per_unit`."""
+
+    kind: AmountKind
+    number: Decimal
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incentive:
+    """An incentive as a market has read it; None in a condition means that there is no such condition.
+
+    `areas` are those where it certainly applies, `uncertain_areas` those where only part of the households are
+    covered. `never_decided` names why code may never promise its amount; `prose` is a condition to be judged.
+    """
+
+    id: str
+    name: str
+    source: str
+    product_types: frozenset[str]
+    timing: Timing
+    amount: Amount | None
+    owner_status: frozenset[str] | None = None
+    low_income: bool = False
+    starts: date | None = None
+    ends: date | None = None
+    paused: bool = False
+    areas: frozenset[str] | None = None
+    uncertain_areas: frozenset[str] = frozenset()
+    never_decided: str | None = None
+    prose: str | None = None
+    excludes: frozenset[str] = frozenset()
+    requires: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where one incentive stands for one household; `reason` is a code, None for `applies` and `open`."""
+
+    incentive: Incentive
+    kind: StandingKind
+    reason: str | None = None
+
+
+def standings(incentives: Sequence[Incentive], registration: Registration, as_of: date) -> tuple[Standing, ...]:
+    """The incentives that concern a household, in file order; excluded ones are left out.
+
+    An incentive that another one excludes, or that needs another one first, is undecided: combining is a person's call.
+    """
+    found = [s for s in (standing(i, registration, as_of) for i in incentives) if s.kind != "excluded"]
+    present = {s.incentive.id: s.incentive for s in found}
+    barred = {other for incentive in present.values() for other in incentive.excludes if other in present}
+    return tuple(_combined(s, barred) for s in found)
+
+
+def standing(incentive: Incentive, registration: Registration, as_of: date) -> Standing:
+    """Where one incentive stands by its own conditions."""
+    kind, reason = _standing(incentive, registration, as_of)
+    return Standing(incentive=incentive, kind=kind, reason=reason)
+
+
+def amount_of(incentive: Incentive, lines: Sequence[Line]) -> Decimal | None:
+    """What it pays on these lines, to the cent; None where no amount can be computed from them."""
+    eligible = [line for line in lines if line.product.type in incentive.product_types]
+    amount = incentive.amount
+    if amount is None or not eligible:
+        return None
+    computed = _computed(amount, eligible)
+    if computed is None:
+        return None
+    if amount.minimum is not None:
+        computed = max(computed, amount.minimum)
+    if amount.maximum is not None:
+        computed = min(computed, amount.maximum)
+    return to_cents(computed)
+
+
+def _standing(incentive: Incentive, registration: Registration, as_of: date) -> tuple[StandingKind, str | None]:
+    if code := _exclusion(incentive, registration, as_of):
+        return "excluded", code
+    if code := _obstacle(incentive, registration):
+        return "undecided", code
+    return ("open", None) if incentive.prose else ("applies", None)
+
+
+def _exclusion(incentive: Incentive, registration: Registration, as_of: date) -> str | None:
+    everywhere = incentive.areas is None
+    here = everywhere or registration.area in (incentive.areas or ()) or registration.area in incentive.uncertain_areas
+    owner = registration.owner_status
+    checks = (
+        ("product", incentive.product_types.isdisjoint(want.product_type for want in registration.wants)),
+        ("not-started", incentive.starts is not None and as_of < incentive.starts),
+        ("expired", incentive.ends is not None and as_of > incentive.ends),
+        ("paused", incentive.paused),
+        ("area", not here),
+        ("owner-status", bool(owner and incentive.owner_status is not None and owner not in incentive.owner_status)),
+        ("income", incentive.low_income and registration.low_income is False),
+    )
+    return next((code for code, fails in checks if fails), None)
+
+
+def _obstacle(incentive: Incentive, registration: Registration) -> str | None:
+    sure = incentive.areas is None or registration.area in incentive.areas
+    checks = (
+        ("fact-missing: geography", not sure),
+        ("fact-missing: owner_status", incentive.owner_status is not None and registration.owner_status is None),
+        ("fact-missing: income", incentive.low_income),
+        (incentive.never_decided, incentive.never_decided is not None),
+        ("amount-unclear", incentive.amount is None),
+        ("prerequisite", bool(incentive.requires)),
+    )
+    return next((code for code, stands in checks if stands), None)
+
+
+def _combined(found: Standing, barred: set[str]) -> Standing:
+    if found.incentive.id in barred and found.kind != "undecided":
+        return Standing(incentive=found.incentive, kind="undecided", reason="not-combinable")
+    return found
+
+
+def _computed(amount: Amount, lines: Sequence[Line]) -> Decimal | None:
+    if amount.kind == "dollar_amount":
+        return amount.number
+    if amount.kind == "percent":
+        return amount.number * sum((line.price for line in lines), Decimal(0))
+    units = [_units(amount.unit, line) for line in lines]
+    known = [count for count in units if count is not None]
+    return amount.number * sum(known, Decimal(0)) if len(known) == len(units) else None
+
+
+def _units(unit: str | None, line: Line) -> Decimal | None:
+    capacity = line.product.capacity
+    if capacity is None or line.product.unit is None:
+        return None
+    total = capacity * line.quantity
+    scales = {line.product.unit: Decimal(1), f"kilo{line.product.unit}": Decimal("0.001")}
+    return total * scales[unit] if unit in scales else None

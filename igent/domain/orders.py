@@ -1,0 +1,159 @@
+"""A purchase order: lines copied from price rows, incentives computed, sums in `Decimal`; no model wrote any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from igent.domain.incentives import Incentive, Standing, amount_of
+from igent.domain.pricing import Line, lines_for, money
+from igent.domain.records import Json, Offer, Payment, Price, PriceRow, Registration
+from igent.domain.verify import OrderDecision, OrderTask
+
+__all__ = ["FinancingNotOfferedError", "Grant", "Order", "build_order"]
+
+
+class FinancingNotOfferedError(LookupError):
+    """The household is to pay by loan and the supplier has none for what it wants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One incentive in an order: decided with its `amount`, or undecided with a `reason` and perhaps `at_most`."""
+
+    incentive: Incentive
+    amount: Decimal | None = None
+    reason: str | None = None
+    at_most: Decimal | None = None
+    judged: bool = False
+
+    def as_record(self) -> dict[str, Json]:
+        """The entry in an order's `incentives`."""
+        found = self.incentive
+        head: dict[str, Json] = {"id": found.id, "name": found.name}
+        if self.amount is None:
+            ceiling: dict[str, Json] = {} if self.at_most is None else {"at_most": money(self.at_most)}
+            return head | {"undecided": self.reason} | ceiling | {"source": found.source}
+        basis = "judged by prose" if self.judged else "rules"
+        return head | {"amount": money(self.amount), "basis": basis, "source": found.source, "timing": found.timing}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What one household buys from one supplier."""
+
+    registration: Registration
+    offer: Offer
+    currency: str
+    payment: Payment
+    lines: tuple[Line, ...]
+    grants: tuple[Grant, ...]
+
+    @property
+    def subtotal(self) -> Decimal:
+        """The sum of the lines."""
+        return sum((line.price for line in self.lines), Decimal(0))
+
+    def granted(self, *timings: str) -> Decimal:
+        """The sum of decided incentives, of the given timings where any are given."""
+        decided = (g for g in self.grants if g.amount is not None and (not timings or g.incentive.timing in timings))
+        return sum((g.amount for g in decided if g.amount is not None), Decimal(0))
+
+    def as_record(self) -> dict[str, Json]:
+        """The order as in `pos.json`, but for `po_id`, which is a hash of it."""
+        record: dict[str, Json] = {
+            "registration_id": self.registration.id,
+            "campaign": self.registration.campaign,
+            "supplier_id": self.offer.supplier.id,
+            "currency": self.currency,
+            "payment_type": self.payment,
+            "lines": [_line_record(line) for line in self.lines],
+            "subtotal": money(self.subtotal),
+            "incentives": [grant.as_record() for grant in self.grants],
+            "incentive_total": money(self.granted()),
+            "amount_due": money(self.subtotal - self.granted("point-of-sale")),
+            "net_total": money(self.subtotal - self.granted()),
+        }
+        return record if self.payment == "cash" else record | {"financing": _financing(self)}
+
+
+def build_order(task: OrderTask, offer: Offer, decision: OrderDecision, *, currency: str) -> Order:
+    """The order for the offer that a household was given.
+
+    Raises `FinancingNotOfferedError` for a loan that the supplier does not quote.
+    """
+    lines = lines_for(offer, task.registration)
+    order = Order(
+        registration=task.registration,
+        offer=offer,
+        currency=currency,
+        payment=decision.payment or "cash",
+        lines=lines,
+        grants=tuple(_grants(task, offer, decision, lines)),
+    )
+    if order.payment == "loan":
+        _financing(order)
+    return order
+
+
+def _grants(task: OrderTask, offer: Offer, decision: OrderDecision, lines: Sequence[Line]) -> Iterable[Grant]:
+    """Decide each incentive that concerns the household; what would exceed the price of its lines stays undecided."""
+    left = sum((line.price for line in lines), Decimal(0))
+    open_ids = {standing.incentive.id: key for key, standing in task.open_ids.items()}
+    for standing in task.standings:
+        key = open_ids.get(standing.incentive.id)
+        ruling = decision.ruling(key, offer.id) if key else None
+        if ruling == "no":
+            continue
+        grant = _grant(standing, lines, ruled=ruling)
+        if grant.amount is not None and grant.amount > left:
+            grant = Grant(incentive=standing.incentive, reason="exceeds-price", at_most=left)
+        left -= grant.amount or Decimal(0)
+        yield grant
+
+
+def _grant(standing: Standing, lines: Sequence[Line], *, ruled: str | None) -> Grant:
+    incentive = standing.incentive
+    amount = amount_of(incentive, lines)
+    if standing.kind == "undecided":
+        return Grant(
+            incentive=incentive, reason=standing.reason, at_most=amount if standing.reason == "ceiling" else None
+        )
+    if ruled == "unsure":
+        return Grant(incentive=incentive, reason="prose-condition")
+    if amount is None:
+        return Grant(incentive=incentive, reason="amount-unclear")
+    return Grant(incentive=incentive, amount=amount, judged=ruled is not None)
+
+
+def _line_record(line: Line) -> dict[str, Json]:
+    record: dict[str, Json] = {
+        "product_type": line.product.type,
+        "product_name": line.product.name,
+        "quantity": line.quantity,
+        "price": money(line.price),
+        "source": line.source,
+    }
+    if line.quantity_wanted is not None:
+        record |= {"quantity_wanted": line.quantity_wanted, "quantity_adjusted": True}
+    return record
+
+
+def _financing(order: Order) -> dict[str, Json]:
+    """The supplier's loan for the whole order; it takes an instalment quoted for every line."""
+    finance = order.offer.supplier.finance
+    low_income = order.registration.low_income is True
+    prices = [instalment for line in order.lines if (instalment := _instalment(line.row, low_income=low_income))]
+    if finance is None or len(prices) < len(order.lines):
+        raise FinancingNotOfferedError(f"{order.offer.supplier.id!r} quotes no loan for all of these products")
+    return {
+        "instalment": money(sum((price.amount for price in prices), Decimal(0))),
+        "months": finance.months,
+        "rate_percent": str(finance.rate_percent),
+        "source": [*(price.source for price in prices), finance.source],
+    }
+
+
+def _instalment(row: PriceRow, *, low_income: bool) -> Price | None:
+    return row.lmi_instalment if low_income and row.lmi_instalment else row.instalment

@@ -1,0 +1,137 @@
+"""The nouns of the domain as frozen values: what comes in, what is wanted, what is offered, what goes out.
+
+Money is `Decimal`; quantities are whole units; every value that was read carries `source`, the JSON pointer
+(`<file name>#/<path>`) of the place it came from, so that a written number can be followed back to its input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+__all__ = [
+    "Candidates",
+    "Finance",
+    "Json",
+    "Offer",
+    "OutcomeKind",
+    "Payment",
+    "Price",
+    "PriceRow",
+    "Product",
+    "Registration",
+    "Supplier",
+    "Want",
+]
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+OutcomeKind = Literal["matched", "unmatched", "review", "failed", "rejected"]
+Payment = Literal["cash", "loan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """One product type that a household wants, in whole units."""
+
+    product_type: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A household's registration as a market has read it.
+
+    `facts` are the allow-listed fields that a prompt may show. `note` is the household's own words, already bounded
+    and normalised, and still untrusted; `note_problem` is set instead where the words cannot be shown to a model.
+    """
+
+    id: str
+    campaign: str
+    source: str
+    area: str
+    wants: tuple[Want, ...]
+    withdrawn: bool = False
+    low_income: bool | None = None
+    owner_status: str | None = None
+    note: str | None = None
+    note_problem: str | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finance:
+    """A supplier's loan: the yearly rate in percent and the term in months."""
+
+    rate_percent: Decimal
+    months: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """An amount of money as it was read, with the pointer to its place."""
+
+    amount: Decimal
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRow:
+    """The total prices for one quantity; None where the supplier quotes no such price."""
+
+    quantity: int
+    cash: Price
+    lmi_cash: Price | None = None
+    instalment: Price | None = None
+    lmi_instalment: Price | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """One product of a supplier with its price rows; `terms` are what a household's wishes can be about.
+
+    `capacity` is the size of one piece in `unit` (`watt` of a panel, `kilowatt_hour` of a battery), where it is given.
+    """
+
+    type: str
+    name: str
+    prices: tuple[PriceRow, ...]
+    source: str
+    capacity: Decimal | None = None
+    unit: str | None = None
+    terms: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplier:
+    """A supplier of the auction; one match uses one unit of `capacity`, of which `used` are already gone."""
+
+    id: str
+    capacity: int
+    used: int
+    areas: frozenset[str]
+    products: tuple[Product, ...]
+    source: str
+    finance: Finance | None = None
+    terms: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A bundle that models see by its `id`: one supplier and one product per wanted type, in the order of the wants."""
+
+    id: str
+    supplier: Supplier
+    products: tuple[Product, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """The offers that the rules allow a household, or the outcome and codes of having none."""
+
+    offers: tuple[Offer, ...] = ()
+    outcome: Literal["unmatched", "review"] | None = None
+    codes: tuple[str, ...] = ()

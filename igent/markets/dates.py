@@ -1,0 +1,35 @@
+"""Dates as incentive files write them: `2025-12-31`, `2025-06`, `2025`, `1 jan 2024`, `No end date`."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import date
+
+__all__ = ["read_date"]
+
+_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_MONTHS = {name: number for number, name in enumerate(_NAMES, start=1)}
+_ISO = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
+_WORDS = re.compile(r"(\d{1,2})\s+([a-z]+)\.?,?\s+(\d{4})", re.IGNORECASE)
+_OPEN = re.compile(r"no (end|start) date|open|ongoing|none", re.IGNORECASE)
+
+
+def read_date(text: str | None, *, last: bool) -> date | None:
+    """The day that is meant, None where there is no limit. Raises `ValueError` for anything else.
+
+    `last` takes the last day of a bare year or month, as an end date means; otherwise the first.
+    """
+    if text is None or _OPEN.fullmatch(text):
+        return None
+    if found := _ISO.fullmatch(text):
+        year, month, day = (int(part) if part else None for part in found.groups())
+        return _edge(year or 0, month, day, last=last)
+    if (found := _WORDS.fullmatch(text)) and (month := _MONTHS.get(found[2][:3].lower())):
+        return date(int(found[3]), month, int(found[1]))
+    raise ValueError(f"{text!r} is not a date like 2025-12-31, 2025 or 1 jan 2024")
+
+
+def _edge(year: int, month: int | None, day: int | None, *, last: bool) -> date:
+    whole_month = month or (12 if last else 1)
+    return date(year, whole_month, day or (monthrange(year, whole_month)[1] if last else 1))

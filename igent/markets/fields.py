@@ -1,0 +1,144 @@
+"""Reading one JSON object field by field: a value of the right kind or a `FieldError` that names the field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from igent.domain.records import Json
+from igent.errors import InputError
+
+__all__ = ["FieldError", "Fields", "object_at"]
+
+# Beyond these a number is a slip of the keyboard: a million pieces, a billion dollars.
+MAX_COUNT = 1_000_000
+MAX_MONEY = Decimal(10) ** 9
+
+
+class FieldError(ValueError):
+    """A field that cannot be read; `field` is its name, `problem` says what was found and what is expected."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field, self.problem = field, problem
+        super().__init__(f"{field}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """One JSON object; `pointer` is where it stands (`offers.json#/SupplierOffers/0`)."""
+
+    values: Mapping[str, Json]
+    pointer: str
+
+    def text(self, field: str) -> str:
+        """A string that is not blank; a whole number counts as its digits."""
+        value = self.maybe_text(field)
+        if value is None:
+            raise FieldError(field, "is missing or empty; a text is needed")
+        return value
+
+    def maybe_text(self, field: str) -> str | None:
+        """A string, or None where the field is missing, null or blank."""
+        value = self.values.get(field)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if value is not None and not isinstance(value, str):
+            raise FieldError(field, f"is {_kind(value)}; a text is needed")
+        return value.strip() or None if value is not None else None
+
+    def count(self, field: str) -> int:
+        """A whole number of at least 0."""
+        value = self.maybe_count(field)
+        if value is None:
+            raise FieldError(field, "is missing; a whole number is needed")
+        return value
+
+    def maybe_count(self, field: str) -> int | None:
+        """A whole number of at least 0 given as a number or a string of digits; None where missing, null or blank."""
+        number = self._number(field)
+        if number is None:
+            return None
+        if number != number.to_integral_value() or not 0 <= number <= MAX_COUNT:
+            raise FieldError(field, f"is {number}; a whole number from 0 to {MAX_COUNT} is needed")
+        return int(number)
+
+    def amount(self, field: str) -> Decimal:
+        """An amount of money of at least 0."""
+        value = self.maybe_amount(field)
+        if value is None:
+            raise FieldError(field, "is missing; an amount is needed")
+        return value
+
+    def maybe_amount(self, field: str) -> Decimal | None:
+        """An amount of at least 0, exactly as it was written; None where missing, null or blank."""
+        number = self._number(field)
+        if number is not None and not 0 <= number <= MAX_MONEY:
+            raise FieldError(field, f"is {number}; an amount from 0 to {MAX_MONEY:.0f} is needed")
+        return number
+
+    def maybe_flag(self, field: str) -> bool | None:
+        """True for true, 1, "1"; False for false, 0, "0"; None where missing, null or blank."""
+        value = self.values.get(field)
+        if isinstance(value, str):
+            value = {"1": True, "0": False, "true": True, "false": False, "": None}.get(value.strip().lower(), value)
+        if value is None or isinstance(value, bool):
+            return value
+        if value in (0, 1):
+            return bool(value)
+        raise FieldError(field, f"is {value!r}; 0 or 1 is needed")
+
+    def items(self, field: str) -> list[Json]:
+        """A JSON array."""
+        value = self.values.get(field)
+        if not isinstance(value, list):
+            raise FieldError(field, f"is {_kind(value)}; an array is needed")
+        return value
+
+    def child(self, field: str, index: int) -> Fields:
+        """The object at `index` of an array field."""
+        value = self.items(field)[index]
+        pointer = f"{self.pointer}/{field}/{index}"
+        if not isinstance(value, dict):
+            raise FieldError(field, f"item {index} is {_kind(value)}; an object is needed")
+        return Fields(value, pointer)
+
+    def children(self, field: str) -> list[Fields]:
+        """The objects of an array field."""
+        return [self.child(field, index) for index in range(len(self.items(field)))]
+
+    def mapping(self, field: str) -> dict[str, Json]:
+        """An object field; empty where it is missing or null."""
+        value = self.values.get(field)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise FieldError(field, f"is {_kind(value)}; an object is needed")
+        return value
+
+    def _number(self, field: str) -> Decimal | None:
+        value = self.values.get(field)
+        if value is None or value == "":
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise FieldError(field, f"is {_kind(value)}; a number is needed")
+        # repr() of a float is the shortest text that reads back as it, so a price keeps the digits it was written with.
+        try:
+            number = Decimal(value.strip() if isinstance(value, str) else repr(value))
+        except ArithmeticError:
+            raise FieldError(field, f"is {value!r}; a number is needed") from None
+        if not number.is_finite():
+            raise FieldError(field, f"is {value!r}; a finite number is needed")
+        return number
+
+
+def object_at(value: Json, *, file: str, path: str) -> Fields:
+    """The object at a place of a file that must hold one. Raises `InputError`."""
+    if not isinstance(value, dict):
+        raise InputError(file=file, place=path, problem=f"is {_kind(value)}", remedy="An object is needed here")
+    return Fields(value, f"{file}#{path}")
+
+
+def _kind(value: Json) -> str:
+    names = {type(None): "missing or null", bool: "true or false", str: "a text", list: "an array", dict: "an object"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,85 @@
+"""Where a programme applies: programme -> authority -> geographies -> ZIP codes, and which incentives go together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from igent.domain.records import Json
+
+__all__ = ["Areas", "Where"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """ZIP codes where a programme surely applies (None: everywhere), and those that it covers only in part."""
+
+    sure: frozenset[str] | None
+    unsure: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """The tables that come with a list of incentives; each may be missing, and then nothing is known."""
+
+    programs: Mapping[str, Json]
+    authorities: Mapping[str, Json]
+    zips: Mapping[int, Where]
+    relationships: Mapping[str, Json]
+
+    @classmethod
+    def read(cls, tables: Mapping[str, Json]) -> Areas:
+        """The tables of an incentives file."""
+        return cls(
+            programs=_table(tables, "programs"),
+            authorities=_table(tables, "authorities"),
+            zips=_zips(tables.get("zip_to_geography")),
+            relationships=_table(tables, "relationships"),
+        )
+
+    def program_name(self, program: str | None) -> str | None:
+        """The programme's English name, where it is known."""
+        name = _table(self.programs, program or "").get("name")
+        return str(name["en"]) if isinstance(name, dict) and "en" in name else None
+
+    def of_program(self, program: str | None) -> Where | None:
+        """Where a programme applies; None where the tables do not say."""
+        entry = _table(self.programs, program or "")
+        kind = str(entry.get("authority_type"))
+        if kind == "federal":
+            return Where(sure=None)
+        ids = _table(_table(self.authorities, kind), str(entry.get("authority"))).get("geography_ids")
+        if not isinstance(ids, list) or not ids:
+            return None
+        places = [self.zips.get(int(i), Where(frozenset())) for i in ids if isinstance(i, int)]
+        sure = frozenset[str]().union(*(place.sure or () for place in places))
+        return Where(sure=sure, unsure=frozenset[str]().union(*(place.unsure for place in places)) - sure)
+
+    def excluded_by(self, incentive_id: str) -> frozenset[str]:
+        """The incentives that cannot be combined with this one."""
+        return self._related("exclusions", incentive_id)
+
+    def required_by(self, incentive_id: str) -> frozenset[str]:
+        """The incentives that have to come first."""
+        return self._related("prerequisites", incentive_id)
+
+    def _related(self, kind: str, incentive_id: str) -> frozenset[str]:
+        found = _table(self.relationships, kind).get(incentive_id)
+        ids = found.get("ids") if isinstance(found, dict) else found
+        return frozenset(map(str, ids)) if isinstance(ids, list) else frozenset()
+
+
+def _table(parent: Mapping[str, Json], key: str) -> Mapping[str, Json]:
+    value = parent.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _zips(rows: Json) -> Mapping[int, Where]:
+    sure: defaultdict[int, set[str]] = defaultdict(set)
+    unsure: defaultdict[int, set[str]] = defaultdict(set)
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and isinstance(row.get("geography_id"), int):
+            main = row.get("predominant") in (1, True, "1")
+            (sure if main else unsure)[int(str(row["geography_id"]))].add(str(row.get("zip")))
+    return {key: Where(frozenset(sure[key]), frozenset(unsure[key])) for key in sure.keys() | unsure.keys()}

@@ -1,0 +1,186 @@
+"""The incentives file: entries in the public schema of the Rewiring America data and in the plain format, mixed freely.
+
+An array of entries, or an object `{"incentives": [...]}` that may bring the tables which say where a programme applies:
+`programs`, `authorities`, `zip_to_geography`, and `relationships`. Schema:
+https://github.com/rewiringamerica/api.rewiringamerica.org (read 2026-08).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import get_args
+
+from igent.domain.incentives import Amount, AmountKind, Incentive, Timing
+from igent.domain.records import Json
+from igent.errors import InputError
+from igent.markets.dates import read_date
+from igent.markets.fields import FieldError, Fields, object_at
+from igent.markets.sbus.areas import Areas
+
+__all__ = ["read_incentives"]
+
+_ITEMS = {"rooftop_solar_installation": "Solar", "battery_storage_installation": "Battery"}
+_KINDS: dict[str, AmountKind] = {kind: kind for kind in get_args(AmountKind)}
+_CEILING = re.compile(r"\bup to\b|\beither\b|\bas much as\b|\bmaximum of\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"\b(must|only|when|if|unless|requires?|paired|provided|for (homes|roofs|households))\b", re.IGNORECASE
+)
+_FIGURE = re.compile(r"\$\s?(?P<dollars>[\d,]+(?:\.\d+)?)|(?P<percent>\d+(?:\.\d+)?)\s?%")
+_PER_KWH = re.compile(r"\b(kwh|kilo\s?watt[- ]?hours?)\b", re.IGNORECASE)
+_WHOLE_COST = re.compile(r"\d+(?:\.\d+)?% (?:over|of|on) the total cost(?: of the installation)?\.?", re.IGNORECASE)
+_FLAT = re.compile(r"\$[\d,]+(?:\.\d+)?(?: rebate| discount)?(?: per household)?\.?", re.IGNORECASE)
+
+
+def read_incentives(document: Json, *, file: str) -> tuple[Incentive, ...]:
+    """Every incentive that concerns a product of this market, in file order. Raises `InputError` with the place."""
+    tables: Mapping[str, Json] = {}
+    rows, base = document, ""
+    if isinstance(document, dict):
+        tables, rows, base = document, document.get("incentives"), "/incentives"
+    if not isinstance(rows, list):
+        remedy = 'Give an array or {"incentives": [...]}'
+        raise InputError(file=file, place=base, problem="holds no incentives", remedy=remedy)
+    areas = Areas.read(tables)
+    entries = [object_at(row, file=file, path=f"{base}/{i}") for i, row in enumerate(rows)]
+    found = tuple(_located(entry, areas, file) for entry in entries)
+    _refuse_duplicates(found, file=file)
+    return tuple(incentive for incentive in found if incentive.product_types)
+
+
+def _located(entry: Fields, areas: Areas, file: str) -> Incentive:
+    try:
+        return _plain(entry) if "Incentive name" in entry.values else _public(entry, areas)
+    except FieldError as exc:
+        place = f"{entry.pointer.removeprefix(file + '#')}, field {exc.field!r}"
+        raise InputError(file=file, place=place, problem=exc.problem, remedy="Correct the incentives file") from exc
+
+
+def _public(entry: Fields, areas: Areas) -> Incentive:
+    incentive_id = entry.text("id")
+    texts = entry.mapping("short_description")
+    description = str(texts.get("en") or "")
+    amount = _public_amount(Fields(entry.mapping("amount"), f"{entry.pointer}/amount"))
+    where = areas.of_program(entry.maybe_text("program"))
+    owners = [str(value) for value in entry.items("owner_status")] if entry.values.get("owner_status") else None
+    methods = {str(value) for value in entry.items("payment_methods")} if "payment_methods" in entry.values else set()
+    return Incentive(
+        id=incentive_id,
+        name=areas.program_name(entry.maybe_text("program")) or incentive_id,
+        source=entry.pointer,
+        product_types=frozenset(_ITEMS[item] for item in map(str, entry.items("items")) if item in _ITEMS),
+        timing="point-of-sale" if "pos_rebate" in methods else "after-purchase",
+        amount=amount,
+        owner_status=frozenset(owners) if owners else None,
+        low_income=entry.values.get("low_income") is not None,
+        starts=_date(entry, "start_date", last=False),
+        ends=_date(entry, "end_date", last=True),
+        paused=entry.maybe_flag("paused") is True,
+        areas=where.sure if where else None,
+        uncertain_areas=where.unsure if where else frozenset(),
+        never_decided=_never(amount, description, methods) or (None if where else "fact-missing: geography"),
+        prose=description if _CONDITION.search(description) else None,
+        excludes=areas.excluded_by(incentive_id),
+        requires=areas.required_by(incentive_id),
+    )
+
+
+def _public_amount(fields: Fields) -> Amount:
+    kind = _KINDS.get(fields.text("type"))
+    if kind is None:
+        raise FieldError("amount", f"has an unknown type; allowed: {', '.join(_KINDS)}")
+    return Amount(
+        kind=kind,
+        number=fields.amount("number"),
+        minimum=fields.maybe_amount("minimum"),
+        maximum=fields.maybe_amount("maximum"),
+        unit=fields.maybe_text("unit"),
+    )
+
+
+def _never(amount: Amount, description: str, methods: set[str]) -> str | None:
+    """Why code never promises this amount: it is paid by yield, or it is a ceiling rather than an amount."""
+    if "performance_rebate" in methods or amount.unit == "kilowatt_hour":
+        return "performance-based"
+    named = {amount.number, amount.minimum, amount.maximum}
+    if amount.number == amount.maximum or _CEILING.search(description) or _figures(description) - named:
+        return "ceiling"
+    return None
+
+
+def _figures(text: str) -> set[Decimal | None]:
+    """The dollar amounts and percentages (as fractions) that a text names."""
+    return {
+        Decimal(m["dollars"].replace(",", "")) if m["dollars"] else Decimal(m["percent"]) / 100
+        for m in _FIGURE.finditer(text)
+    }
+
+
+def _plain(entry: Fields) -> Incentive:
+    name, specs = entry.text("Incentive name"), entry.text("Incentive specs")
+    community = entry.text("Applicable community")
+    zips = frozenset(re.findall(r"\b\d{5}\b", community))
+    everywhere = community.upper() == "ALL"
+    for_lmi = entry.maybe_flag("LMI") is True
+    settled = everywhere and not for_lmi and (_WHOLE_COST.fullmatch(specs) or _FLAT.fullmatch(specs))
+    prose = f"{specs} (community: {community}; LMI: {'yes' if for_lmi else 'no'})"
+    return Incentive(
+        id=name,
+        name=name,
+        source=entry.pointer,
+        product_types=_mentioned(specs),
+        timing=_plain_timing(specs),
+        amount=_plain_amount(specs),
+        starts=_date(entry, "Start date", last=False),
+        ends=_date(entry, "End date", last=True),
+        areas=zips or None,
+        never_decided=_plain_never(specs) or (None if everywhere or zips else "fact-missing: geography"),
+        prose=None if settled else prose,
+    )
+
+
+def _plain_amount(specs: str) -> Amount | None:
+    """The one figure of the text; None where it names none or several."""
+    figures = list(_FIGURE.finditer(specs))
+    if len(figures) != 1 or _PER_KWH.search(specs):
+        return None
+    if dollars := figures[0]["dollars"]:
+        return Amount(kind="dollar_amount", number=Decimal(dollars.replace(",", "")))
+    return Amount(kind="percent", number=Decimal(figures[0]["percent"]) / 100)
+
+
+def _plain_never(specs: str) -> str | None:
+    if _PER_KWH.search(specs):
+        return "performance-based"
+    return "ceiling" if _CEILING.search(specs) else None
+
+
+def _plain_timing(specs: str) -> Timing:
+    return "point-of-sale" if re.search(r"point[- ]of[- ]sale", specs, re.IGNORECASE) else "after-purchase"
+
+
+def _mentioned(specs: str) -> frozenset[str]:
+    """The product types that a text is about; both where it names neither."""
+    solar = re.search(r"\bsolar|\bpanels?\b", specs, re.IGNORECASE)
+    battery = re.search(r"\bbatter", specs, re.IGNORECASE)
+    named = {kind for kind, found in (("Solar", solar), ("Battery", battery)) if found}
+    return frozenset(named or {"Solar", "Battery"})
+
+
+def _date(entry: Fields, field: str, *, last: bool) -> date | None:
+    try:
+        return read_date(entry.maybe_text(field), last=last)
+    except ValueError as exc:
+        raise FieldError(field, str(exc)) from exc
+
+
+def _refuse_duplicates(found: tuple[Incentive, ...], *, file: str) -> None:
+    seen: dict[str, str] = {}
+    for incentive in found:
+        if incentive.id in seen:
+            place = incentive.source.removeprefix(f"{file}#")
+            problem = f"incentive {incentive.id!r} stands there again, first at {seen[incentive.id]}"
+            raise InputError(file=file, place=place, problem=problem, remedy="Give each incentive its own id or name")
+        seen[incentive.id] = incentive.source

@@ -1,0 +1,118 @@
+"""The offers file as suppliers with their products and price rows, and what a prompt shows of an offer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+
+from igent.domain.records import Finance, Json, Offer, Price, PriceRow, Product, Supplier
+from igent.errors import InputError
+from igent.markets.fields import FieldError, Fields, object_at
+
+__all__ = ["offer_facts", "read_suppliers"]
+
+_UNITS = {"Solar": "watt", "Battery": "kilowatt_hour"}
+
+
+def read_suppliers(document: Json, *, file: str) -> tuple[Supplier, ...]:
+    """The suppliers of `{"SupplierOffers": [...]}` or of an array, in file order. Raises `InputError`."""
+    if isinstance(document, list):
+        rows, base = document, ""
+    else:
+        found = object_at(document, file=file, path="/").values.get("SupplierOffers")
+        rows, base = (found if isinstance(found, list) else []), "/SupplierOffers"
+    if not rows:
+        problem = "holds no suppliers"
+        raise InputError(file=file, place=base, problem=problem, remedy='Give an array or {"SupplierOffers": [...]}')
+    suppliers = tuple(_located(object_at(row, file=file, path=f"{base}/{i}"), file) for i, row in enumerate(rows))
+    _refuse_duplicates([supplier.id for supplier in suppliers], file=file, place=base)
+    return suppliers
+
+
+def offer_facts(offer: Offer) -> dict[str, Json]:
+    """What a prompt shows of an offer: the same for every household, no price and no capacity."""
+    products: list[Json] = [
+        {"type": p.type, "name": p.name, **({"size": f"{p.capacity} {p.unit}"} if p.capacity else {}), **p.terms}
+        for p in offer.products
+    ]
+    facts: dict[str, Json] = {"id": offer.id, "supplier": offer.supplier.id, "products": products}
+    return facts | ({"terms": dict(offer.supplier.terms)} if offer.supplier.terms else {})
+
+
+def _located(fields: Fields, file: str) -> Supplier:
+    try:
+        return _supplier(fields)
+    except FieldError as exc:
+        place = f"{fields.pointer.removeprefix(file + '#')}, field {exc.field!r}"
+        raise InputError(file=file, place=place, problem=exc.problem, remedy="Correct the offers file") from exc
+
+
+def _supplier(fields: Fields) -> Supplier:
+    products = tuple(_product(child) for child in fields.children("Offers"))
+    return Supplier(
+        id=fields.text("SupplierID"),
+        capacity=fields.count("Capacity"),
+        used=fields.maybe_count("Used") or 0,
+        areas=frozenset(_area(value) for value in fields.items("ServiceAreas")),
+        products=products,
+        source=fields.pointer,
+        finance=_finance(fields),
+        terms=fields.mapping("Terms"),
+    )
+
+
+def _area(value: Json) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise FieldError("ServiceAreas", f"holds {value!r}; ZIP codes are needed")
+    return str(value).strip().zfill(5)
+
+
+def _finance(fields: Fields) -> Finance | None:
+    rate, months = fields.maybe_amount("InterestRate"), fields.maybe_count("LoanTermMonths")
+    if rate is None or not months:
+        return None
+    return Finance(rate_percent=rate, months=months, source=f"{fields.pointer}/InterestRate")
+
+
+def _product(fields: Fields) -> Product:
+    kind = fields.text("ProductType")
+    prices = tuple(_price_row(child) for child in fields.children("ProductPrices"))
+    repeated = [quantity for quantity, times in Counter(row.quantity for row in prices).items() if times > 1]
+    if repeated:
+        raise FieldError("ProductPrices", f"has more than one row for quantity {repeated[0]}")
+    return Product(
+        type=kind,
+        name=fields.text("ProductName"),
+        prices=prices,
+        source=fields.pointer,
+        capacity=fields.maybe_amount("ProductCapacity"),
+        unit=_UNITS.get(kind),
+        terms=fields.mapping("Terms"),
+    )
+
+
+def _price_row(fields: Fields) -> PriceRow:
+    quantity = fields.count("Quantity")
+    cash = fields.amount("CashPrice")
+    if not quantity or not cash:
+        raise FieldError("CashPrice" if quantity else "Quantity", "is 0; more is needed")
+    return PriceRow(
+        quantity=quantity,
+        cash=Price(amount=cash, source=f"{fields.pointer}/CashPrice"),
+        lmi_cash=_maybe_price(fields, "LMICashPrice"),
+        instalment=_maybe_price(fields, "LoanInstallment"),
+        lmi_instalment=_maybe_price(fields, "LMILoanInstallment"),
+    )
+
+
+def _maybe_price(fields: Fields, field: str) -> Price | None:
+    """A price above 0: in these files 0 means that there is no such price."""
+    amount = fields.maybe_amount(field) or Decimal(0)
+    return Price(amount=amount, source=f"{fields.pointer}/{field}") if amount else None
+
+
+def _refuse_duplicates(ids: list[str], *, file: str, place: str) -> None:
+    for supplier_id, times in Counter(ids).items():
+        if times > 1:
+            problem = f"supplier {supplier_id!r} stands there {times} times"
+            raise InputError(file=file, place=place, problem=problem, remedy="Merge the entries into one")

@@ -1,0 +1,89 @@
+"""A row of the registrations file as a `Registration`."""
+
+from __future__ import annotations
+
+from igent.domain.notes import NoteTooLongError, clean_note
+from igent.domain.records import Json, Registration, Want
+from igent.markets.fields import FieldError, Fields
+
+__all__ = ["REGISTRATION_FIELDS", "identify", "read_registration"]
+
+# What a prompt may show of a household: what a wish or a prose condition can be about, nothing that identifies it.
+_FACTS = (
+    "Contact_state",
+    "Contact_Utility",
+    "Product_RoofPitch",
+    "Product_RoofOrientation",
+    "Product_HomeSize",
+    "Product_NumberOfStories",
+)
+
+REGISTRATION_FIELDS = frozenset(
+    {
+        *_FACTS,
+        "CampaignName",
+        "Contact_HouseholdIncome",
+        "Contact_LowMediumIncome",
+        "Contact_OwnerStatus",
+        "Contact_Zip",
+        "Notes",
+        "Product_AmountOfPanels",
+        "Product_CanEstimateRoofSurface",
+        "Product_EstimatedRoofSizeFt",
+        "Product_KnowsAmountOfPanels",
+        "Proposal_OptimalAmountOfBatteries",
+        "Proposal_OptimalAmountOfPanels",
+        "RegistrationNumber",
+        "RegistrationStatus",
+    }
+)
+
+_WITHDRAWN = {"declined", "cancelled"}
+
+
+def identify(row: Json) -> str | None:
+    """The registration's id, where a row has one that can be read."""
+    try:
+        return Fields(row, "").text("RegistrationNumber") if isinstance(row, dict) else None
+    except FieldError:
+        return None
+
+
+def read_registration(row: Json, *, pointer: str) -> Registration:
+    """One row of the registrations file. Raises `FieldError`."""
+    if not isinstance(row, dict):
+        raise FieldError("", "is not an object")
+    fields = Fields(row, pointer)
+    wants = _wants(fields)
+    note, note_problem = _note(fields)
+    return Registration(
+        id=fields.text("RegistrationNumber"),
+        campaign=fields.maybe_text("CampaignName") or "",
+        source=fields.pointer,
+        area=fields.text("Contact_Zip").zfill(5),
+        wants=wants,
+        withdrawn=(fields.maybe_text("RegistrationStatus") or "").lower() in _WITHDRAWN,
+        low_income=fields.maybe_flag("Contact_LowMediumIncome"),
+        owner_status=(fields.maybe_text("Contact_OwnerStatus") or "").lower() or None,
+        note=note,
+        note_problem=note_problem,
+        facts={name: fields.values[name] for name in _FACTS if fields.values.get(name) is not None},
+    )
+
+
+def _wants(fields: Fields) -> tuple[Want, ...]:
+    own = fields.maybe_count("Product_AmountOfPanels") if fields.maybe_flag("Product_KnowsAmountOfPanels") else None
+    panels = own or fields.maybe_count("Proposal_OptimalAmountOfPanels")
+    batteries = fields.maybe_count("Proposal_OptimalAmountOfBatteries")
+    counts = (("Solar", panels), ("Battery", batteries))
+    return tuple(Want(product_type=kind, quantity=count) for kind, count in counts if count)
+
+
+def _note(fields: Fields) -> tuple[str | None, str | None]:
+    text = fields.maybe_text("Notes")
+    if text is None:
+        return None, None
+    try:
+        return clean_note(text), None
+    except NoteTooLongError as exc:
+        return None, str(exc)

@@ -1,0 +1,90 @@
+"""The embedded, offline model: it answers what the rules settle and says "undecided" to everything else.
+
+It reads the prompt and nothing but the prompt, through the same agents and streams as any model. What it does about a
+note or a condition in prose is its `Judgement`: `CAUTIOUS` never guesses; a market's keyword functions make the mock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+from igent import codec
+from igent.accounting.usage import Usage, estimate_tokens
+from igent.dialogue.prompts import read_shown
+from igent.domain.records import Json
+from igent.markets.base import Market, Shown
+from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, chunks
+
+__all__ = ["CAUTIOUS", "Judgement", "RulesModel", "keyword_judgement"]
+
+# About four tokens: small enough that objects are completed in mid-stream, large enough that chunks cost little.
+CHUNK_CHARS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """How to answer a matcher's two tasks: functions from what a prompt shows to the reply's object."""
+
+    match: Callable[[Shown], dict[str, Json]]
+    order: Callable[[Shown], dict[str, Json]]
+
+
+class RulesModel:
+    """A model that decides by rules. Its replies depend on the prompt alone."""
+
+    def __init__(self, judgement: Judgement | None = None) -> None:
+        self._judgement = judgement or CAUTIOUS
+
+    @property
+    def name(self) -> str:
+        """The name that a run records."""
+        return "rules"
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """Stream the reply in small chunks."""
+        text = codec.dump(self._reply(request)).decode()
+        for chunk in chunks(text, CHUNK_CHARS):
+            yield chunk
+        usage = Usage(input_tokens=estimate_tokens(request.prompt), output_tokens=estimate_tokens(text), estimated=True)
+        yield ReplyEnd(stop_reason="end_turn", usage=usage)
+
+    def _reply(self, request: ModelRequest) -> dict[str, Json]:
+        shown = read_shown(_opening(request))
+        own = self._judgement.match(shown) if shown.task == "match" else self._judgement.order(shown)
+        return _critique(own, shown) if request.kind == "critique" else own
+
+
+def keyword_judgement(market: Market) -> Judgement:
+    """The judgement of the mock: a market's keyword functions."""
+    return Judgement(match=market.keyword_match, order=market.keyword_order)
+
+
+def _cautious_match(shown: Shown) -> dict[str, Json]:
+    if shown.note is not None:
+        return {"fit": None, "words": [], "why": "a note needs judgement"}
+    return {"fit": [[str(offer["id"]) for offer in shown.offers]], "words": [], "why": "no wishes"}
+
+
+def _cautious_order(shown: Shown) -> dict[str, Json]:
+    rulings: dict[str, Json] = {str(incentive["id"]): "unsure" for incentive in shown.incentives}
+    return {"payment": "cash" if shown.note is None else None, "incentives": rulings, "words": [], "why": "rules only"}
+
+
+CAUTIOUS = Judgement(match=_cautious_match, order=_cautious_order)
+
+
+def _critique(own: dict[str, Json], shown: Shown) -> dict[str, Json]:
+    """Approve what one would have answered oneself; where one would not have answered, say so."""
+    keys = ("fit",) if shown.task == "match" else ("payment", "incentives")
+    if own[keys[0]] is None:
+        return {"verdict": "undecided", "codes": [], "why": "not for rules to judge"}
+    if all(own[key] == (shown.proposal or {}).get(key) for key in keys):
+        return {"verdict": "approve", "codes": [], "why": "agrees with the rules"}
+    return {"verdict": "veto", "codes": ["tier-order" if shown.task == "match" else "other"], "why": "differs"}
+
+
+def _opening(request: ModelRequest) -> str:
+    """The latest message that shows a household; repairs and vetoes after it show only what to mend."""
+    openings = (m.text for m in reversed(request.messages) if m.author == "user" and m.text.startswith("TASK\n"))
+    return next(openings, "")

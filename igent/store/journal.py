@@ -1,0 +1,250 @@
+"""The journal on disk: append now, know later that it is durable, and read it all back after a crash.
+
+`append` encodes and buffers. One task writes whatever has gathered since its last write as one group, with one
+write and one fdatasync in the journal's own thread, and then releases everybody who waits for that group. So the cost
+of a sync is shared by all that happened during the one before it. See `frames` for what survives a power failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from igent.codec import DecodeError, dump, load
+from igent.domain.records import Json
+from igent.errors import JournalCorrupt, JournalError
+from igent.store.files import sync_directory
+from igent.store.frames import MAGIC, Frame, FrameScanner, Tip, encode_frame
+
+__all__ = ["Entry", "Journal", "Recovery"]
+
+_READ_BYTES = 2**20  # a thousand records, and little beside the largest frame that the scanner may have to hold
+_FIND_REMEDY = "Name the directory of a run that igent has written"
+_DISK_REMEDY = "What is durable stays: see to the disk, then resume the run"
+_sync_data: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One record of the journal, `offset_bytes` from the start of the file."""
+
+    sequence: int
+    offset_bytes: int
+    record: dict[str, Json]
+
+
+class Recovery:
+    """The records of a journal in order, one pass, in bounded memory; then the place to append at.
+
+    Iterating raises `JournalError` for a file that is missing, foreign or unreadable, and `JournalCorrupt` on reaching
+    a bad frame that later groups prove to have been durable. A torn tail is cut off. When the iteration is
+    through, everything it gave is durable, also what a killed process had left in the page cache.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tip: Tip | None = None
+        self.torn_bytes = 0
+
+    @property
+    def state(self) -> Tip:
+        """Where to append; there is one only after the last record was read."""
+        assert self._tip is not None, "the journal has not been read to its end"
+        return self._tip
+
+    def __iter__(self) -> Iterator[Entry]:
+        try:
+            with self._path.open("r+b", buffering=0) as file:
+                yield from self._entries(file)
+        except OSError as exc:
+            raise _unusable(self._path, f"cannot be read: {exc.strerror}", _FIND_REMEDY) from exc
+
+    def _entries(self, file: BinaryIO) -> Iterator[Entry]:
+        scanner = FrameScanner()
+        while data := file.read(_READ_BYTES):
+            yield from map(self._entry, scanner.feed(data))
+        ending = scanner.finish()
+        if ending.kind == "corrupt":
+            raise JournalCorrupt(path=str(self._path), offset_bytes=ending.offset_bytes, problem=ending.problem)
+        if ending.kind == "foreign":
+            raise _unusable(self._path, f"is not a journal of this version: {ending.problem}", _FIND_REMEDY)
+        self._cut(file, ending.offset_bytes)
+        os.fsync(file.fileno())
+        sync_directory(self._path.parent)
+        self._tip = scanner.tip
+
+    def _entry(self, frame: Frame) -> Entry:
+        try:
+            record = load(frame.payload)
+        except DecodeError:
+            record = None
+        if not isinstance(record, dict):
+            raise _unusable(self._path, f"record {frame.sequence} is not a JSON object", _FIND_REMEDY)
+        return Entry(sequence=frame.sequence, offset_bytes=frame.offset_bytes, record=record)
+
+    def _cut(self, file: BinaryIO, offset_bytes: int) -> None:
+        self.torn_bytes = file.seek(0, os.SEEK_END) - offset_bytes
+        file.truncate(file.seek(offset_bytes))
+        # Something is left of the file's header only where the crash came while the file was being created.
+        file.write(MAGIC[offset_bytes:])
+
+
+class _Group:
+    """Frames that are written and synced together; `written` is set when that is done or has failed."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.data = bytearray()
+        self.written = asyncio.Event()
+
+
+class Journal:
+    """The one writer of a journal file, to be used as an async context manager.
+
+    Leaving the context writes what was appended, also after an exception or a cancellation. An error of a write or
+    a sync is final: the kernel may have dropped the pages, so trying again could succeed without the data.
+    The buffer has no bound of its own: a registration appends a few records between two waits for `durable`,
+    and the caller bounds how many registrations are under way.
+    """
+
+    def __init__(self, path: Path, *, descriptor: int, state: Tip) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._tip = state
+        self._durable = state
+        self._gathering = _Group(state.sequence)
+        self._writing = self._gathering
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._failure: str | None = None
+
+    @classmethod
+    def create(cls, path: Path) -> Journal:
+        """A new journal, mode 0600, durably named in its directory. Raises `JournalError`, also where one exists."""
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                _write_all(descriptor, MAGIC)
+            finally:
+                os.close(descriptor)
+            sync_directory(path.parent)
+        except OSError as exc:
+            raise _unusable(path, f"cannot be created: {exc.strerror}", _DISK_REMEDY) from exc
+        return cls.resume(path, Tip())
+
+    @classmethod
+    def resume(cls, path: Path, state: Tip) -> Journal:
+        """Append behind what a `Recovery` of this file has read. Raises `JournalError`, also where it grew since."""
+        try:
+            found_bytes = path.stat().st_size
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        except OSError as exc:
+            raise _unusable(path, f"cannot be opened: {exc.strerror}", _DISK_REMEDY) from exc
+        if found_bytes != state.offset_bytes:
+            os.close(descriptor)
+            raise _unusable(path, "was changed since it was read", "Let only one igent use this run at a time")
+        return cls(path, descriptor=descriptor, state=state)
+
+    @property
+    def position_bytes(self) -> int:
+        """How much of the file is durable."""
+        return self._durable.offset_bytes
+
+    @property
+    def durable_sequence(self) -> int:
+        """The last durable record; -1 where there is none."""
+        return self._durable.sequence - 1
+
+    async def __aenter__(self) -> Journal:
+        async with AsyncExitStack() as stack:
+            stack.callback(self._close)
+            thread = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal"))
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            tasks.create_task(self._write_groups(thread))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, _: object, exc: BaseException | None, __: object) -> None:
+        self._closing = True
+        self._wake.set()
+        # Without the exception: the task group would answer it by cancelling the writer before the last group.
+        await self._stack.aclose()
+        if exc is None and self._durable != self._tip:
+            raise self._refusal()
+
+    def append(self, record: Mapping[str, object]) -> int:
+        """Buffer one record and return its sequence number; it counts only once `durable` has returned for it.
+
+        Raises `JournalError` for a journal that has failed or is closed, and for a record over the size limit.
+        """
+        if self._failure is not None or self._closing:
+            raise self._refusal()
+        payload = dump(dict(record))
+        at = self._tip
+        try:
+            self._gathering.data += encode_frame(at, payload, group=self._gathering.first)
+        except ValueError as exc:
+            raise _unusable(self._path, f"record {at.sequence} was refused: {exc}", "Make the inputs smaller") from exc
+        self._tip = at.after(payload)
+        self._wake.set()
+        return at.sequence
+
+    async def durable(self, sequence: int) -> None:
+        """Return once that record, and so every one before it, is on disk. Raises `JournalError` if it cannot be."""
+        assert sequence < self._tip.sequence, "no such record was appended"
+        if sequence > self.durable_sequence and self._failure is None:
+            group = self._gathering if sequence >= self._gathering.first else self._writing
+            await group.written.wait()
+        if sequence > self.durable_sequence:
+            raise self._refusal()
+
+    async def _write_groups(self, thread: ThreadPoolExecutor) -> None:
+        while self._failure is None and (self._gathering.data or not self._closing):
+            await self._wake.wait()
+            self._wake.clear()
+            if self._gathering.data:
+                await self._write_group(thread)
+
+    async def _write_group(self, thread: ThreadPoolExecutor) -> None:
+        tip = self._tip
+        group = self._writing = self._gathering
+        self._gathering = _Group(tip.sequence)
+        try:
+            await asyncio.get_running_loop().run_in_executor(thread, _write_all, self._descriptor, group.data)
+        except OSError as exc:
+            self._fail(f"cannot be written: {exc.strerror}")
+        else:
+            self._durable = tip
+            group.written.set()
+
+    def _fail(self, problem: str) -> None:
+        self._failure = problem
+        self._writing.written.set()
+        self._gathering.written.set()
+
+    def _close(self) -> None:
+        """Give up the file once the thread has ended; what a second cancellation kept from being written is refused."""
+        os.close(self._descriptor)
+        if self._failure is None:
+            self._fail("is closed")
+
+    def _refusal(self) -> JournalError:
+        return _unusable(self._path, self._failure or "is being closed", _DISK_REMEDY)
+
+
+def _write_all(descriptor: int, data: bytes | bytearray) -> None:
+    """Append and sync; a write may take less than it was given."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    _sync_data(descriptor)
+
+
+def _unusable(path: Path, problem: str, remedy: str) -> JournalError:
+    return JournalError(path=str(path), problem=problem, remedy=remedy)

@@ -1,0 +1,172 @@
+"""Judging one registration: two phases, apart from each other and from all other registrations, by its own crew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+from igent.accounting.spans import span
+from igent.accounting.usage import Usage
+from igent.agents.calls import Calls, CallSettings, Keep
+from igent.agents.crew import Crew
+from igent.constellation import Constellation, PhaseSpec
+from igent.dialogue.prompts import Unfiltered, opening
+from igent.dialogue.replies import find_answer
+from igent.dialogue.script import Conclusion, CriticPolicy, Exchange, exchange
+from igent.domain.records import Json
+from igent.domain.verify import (
+    MatchDecision,
+    MatchTask,
+    OrderDecision,
+    OrderTask,
+    Verdict,
+    verify_match,
+    verify_order,
+)
+from igent.errors import ModelError, ModelUnavailable
+from igent.workflows.plan import Inputs, Planned
+
+__all__ = ["Judged", "Judging", "PhaseResult"]
+
+D = TypeVar("D", MatchDecision, OrderDecision)
+PhaseResult: TypeAlias = Conclusion[D] | ModelError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the phases concluded, or the errors that ended them; None where a phase was not held.
+
+    `bug` names an error that igent did not foresee: the registration fails with it, the run goes on.
+    """
+
+    match: PhaseResult[MatchDecision] = None
+    order: PhaseResult[OrderDecision] = None
+    calls: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
+    bug: str | None = None
+
+    @property
+    def transient(self) -> bool:
+        """Whether a passing fault of the provider ended it."""
+        return isinstance(self.match, ModelUnavailable) or isinstance(self.order, ModelUnavailable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question(Generic[D]):
+    """One phase's task in the terms of an exchange; `settled` is what rules alone would answer."""
+
+    phase: PhaseSpec
+    span: Literal["phase1", "phase2"]
+    kind: Literal["match", "order"]
+    task: MatchTask | OrderTask
+    settled: D
+    read: Callable[[str], D | None]
+    verify: Callable[[D], Verdict]
+    typed: Callable[[D], Mapping[str, Json]]
+
+
+class Judging:
+    """Judges registrations by one constellation; holds nothing of any registration."""
+
+    def __init__(self, constellation: Constellation, inputs: Inputs, prompts: Mapping[str, str]) -> None:
+        self._constellation, self._inputs, self._prompts = constellation, inputs, prompts
+
+    async def judge(
+        self, planned: Planned, settings: CallSettings, *, keep: Keep, recorded: dict[str, str] | None = None
+    ) -> Judged:
+        """Judge one registration. A `ModelError` is part of the result; anything else raised is a bug."""
+        if planned.match is None or planned.order is None:
+            return Judged()
+        questions = self._match_question(planned.match), self._order_question(planned.order)
+        shared = self._constellation.conversation == "shared"
+        async with asyncio.TaskGroup() as lingering:
+            calls = Calls(settings, keep=keep, lingering=lingering, recorded=recorded)
+            crew = Crew(calls, self._prompts, shared=shared, priority=planned.index)
+            match, order = await self._phases(crew, planned, *questions)
+        calls.made["critic_skipped"] += sum(c.critic_skipped for c in (match, order) if isinstance(c, Conclusion))
+        return Judged(match=match, order=order, calls=calls.made, usage=calls.usage)
+
+    async def _phases(
+        self, crew: Crew, planned: Planned, first: _Question[MatchDecision], second: _Question[OrderDecision]
+    ) -> tuple[PhaseResult[MatchDecision], PhaseResult[OrderDecision]]:
+        """Both phases at once, or one after the other; then the second is not held where the first settled nothing."""
+        if self._constellation.optimization.parallel_phases:
+            async with asyncio.TaskGroup() as phases:
+                match = phases.create_task(self._hold(crew, planned, first))
+                order = phases.create_task(self._hold(crew, planned, second))
+            return match.result(), order.result()
+        concluded = await self._hold(crew, planned, first)
+        if isinstance(concluded, Conclusion) and concluded.status == "settled":
+            return concluded, await self._hold(crew, planned, second)
+        return concluded, None
+
+    async def _hold(self, crew: Crew, planned: Planned, question: _Question[D]) -> PhaseResult[D]:
+        """One phase's exchange to its conclusion; where rules come first and suffice, without any call."""
+        if question.phase.rules_first and question.verify(question.settled).kind == "proven":
+            return Conclusion(status="settled", judgement="proven", decision=question.settled)
+        with span(question.span):
+            about = Exchange(
+                kind=question.kind,
+                opening=self._opening(question.task, planned),
+                read=question.read,
+                verify=question.verify,
+                typed=question.typed,
+                critic=self._policy(question.phase),
+                max_rounds=self._constellation.max_rounds,
+            )
+            try:
+                with span("conversation"):
+                    return await crew.hold(exchange(about), question.phase)
+            except ModelError as exc:
+                return exc
+
+    def _match_question(self, task: MatchTask) -> _Question[MatchDecision]:
+        return _Question(
+            phase=self._constellation.phases[0],
+            span="phase1",
+            kind="match",
+            task=task,
+            settled=MatchDecision(fit=(tuple(offer.id for offer in task.offers),)),
+            read=_read_match,
+            verify=partial(verify_match, task=task),
+            typed=MatchDecision.as_record,
+        )
+
+    def _order_question(self, task: OrderTask) -> _Question[OrderDecision]:
+        return _Question(
+            phase=self._constellation.phases[1],
+            span="phase2",
+            kind="order",
+            task=task,
+            settled=OrderDecision(payment="cash", incentives={}),
+            read=_read_order,
+            verify=partial(verify_order, task=task),
+            typed=OrderDecision.as_record,
+        )
+
+    def _policy(self, phase: PhaseSpec) -> CriticPolicy | None:
+        if phase.critic is None:
+            return None
+        skips = self._constellation.optimization.critic_skip or self._constellation.critic == "never"
+        return self._constellation.critic if skips else "always"
+
+    def _opening(self, task: MatchTask | OrderTask, planned: Planned) -> str:
+        market = self._inputs.market
+        if self._constellation.optimization.context_filter or not isinstance(planned.row, dict):
+            return opening(task, market)
+        row = {key: value for key, value in planned.row.items() if key in market.REGISTRATION_FIELDS}
+        return opening(task, market, Unfiltered(others=self._inputs.catalogue.elsewhere(task.registration), row=row))
+
+
+def _read_match(reply: str) -> MatchDecision | None:
+    answer = find_answer("match", reply)
+    return answer if isinstance(answer, MatchDecision) else None
+
+
+def _read_order(reply: str) -> OrderDecision | None:
+    answer = find_answer("order", reply)
+    return answer if isinstance(answer, OrderDecision) else None

@@ -1,0 +1,196 @@
+"""Load and plan: inputs read together, every row checked before any call, and what the rules say of each household."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal
+
+from igent.domain.incentives import Incentive, standings
+from igent.domain.ledger import Ledger
+from igent.domain.records import Candidates, Json, Registration
+from igent.domain.rules import Catalogue
+from igent.domain.verify import MatchTask, OrderTask
+from igent.errors import InputError, RowError
+from igent.markets import MARKETS, Market
+from igent.markets.fields import FieldError
+from igent.store.source import BadRow, Batch, Document, RowFile, read_documents
+from igent.workflows.settings import RunSettings
+
+__all__ = ["Inputs", "Planned", "Survey", "load", "plan_rows", "survey"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One row with what the rules settle: the two tasks to judge, or an outcome without any call.
+
+    `row` is the input as it was read; `index` its 0-based place in the file.
+    """
+
+    index: int
+    row: Json
+    registration: Registration | RowError
+    match: MatchTask | None = None
+    order: OrderTask | None = None
+    outcome: Literal["unmatched", "review", "rejected"] | None = None
+    codes: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str | None:
+        """The registration's id, where the row has one."""
+        found = self.registration
+        return found.registration_id if isinstance(found, RowError) else found.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a run reads. `hashes` are SHA-256 by role; that of the registrations follows from the survey."""
+
+    market: Market
+    catalogue: Catalogue
+    incentives: tuple[Incentive, ...]
+    rows: RowFile
+    used: dict[str, int] | None
+    hashes: dict[str, str]
+
+    def ledger(self) -> Ledger:
+        """A ledger before the first match."""
+        return Ledger.opening(self.catalogue.suppliers, self.used)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What the first pass over the registrations found; `total` counts the rows that the run is about."""
+
+    total: int
+    duplicates: frozenset[str]
+    unknown_fields: tuple[str, ...]
+    sha256: str
+
+
+async def load(settings: RunSettings) -> Inputs:
+    """Read offers, incentives and capacity concurrently. Raises `InputError` for what cannot be used."""
+    market = MARKETS[settings.market]
+    found = await read_documents(settings.offers, settings.incentives, settings.capacity)
+    offers, incentives, capacity = found
+    assert offers is not None
+    suppliers = market.read_suppliers(offers.value, file=offers.name)
+    named = {"offers": offers, "incentives": incentives, "capacity": capacity}
+    return Inputs(
+        market=market,
+        catalogue=Catalogue(suppliers),
+        incentives=market.read_incentives(incentives.value, file=incentives.name) if incentives else (),
+        rows=RowFile(settings.registrations),
+        used=_used(capacity, {supplier.id for supplier in suppliers}) if capacity else None,
+        hashes={role: document.sha256 for role, document in named.items() if document},
+    )
+
+
+async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
+    """Read every registration once: ids that stand more than once, unknown fields, the file's hash.
+
+    Raises `InputError` where the file cannot be read to its end.
+    """
+    seen: set[str] = set()
+    duplicates: set[str] = set()
+    unknown: set[str] = set()
+    total = 0
+    async for batch in inputs.rows.batches():
+        total += len(batch.rows)
+        for row in batch.rows:
+            if isinstance(row, dict):
+                unknown |= row.keys() - inputs.market.REGISTRATION_FIELDS
+            found = inputs.market.identify(row) if not isinstance(row, BadRow) else None
+            if found is not None:
+                (duplicates if found in seen else seen).add(found)
+    fingerprint = inputs.rows.fingerprint
+    assert fingerprint is not None, "a complete pass has a fingerprint"
+    return Survey(
+        total=min(total, settings.max_items or total),
+        duplicates=frozenset(duplicates),
+        unknown_fields=tuple(sorted(unknown)),
+        sha256=fingerprint.sha256,
+    )
+
+
+async def plan_rows(
+    inputs: Inputs, found: Survey, settings: RunSettings, *, first: int = 0
+) -> AsyncGenerator[Planned, None]:
+    """Plan the rows from `first` (0-based) on, in file order, as far as `max_items` goes."""
+    async with aclosing(inputs.rows.batches()) as batches:
+        async for batch in batches:
+            for index, row in enumerate(batch.rows, start=batch.first_row):
+                if index >= found.total:
+                    return
+                if index >= first:
+                    yield _plan(_Place(batch, index, inputs.rows.name), row, inputs, found, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    batch: Batch
+    index: int
+    file: str
+
+    @property
+    def pointer(self) -> str:
+        return f"{self.file}#{self.batch.base}/{self.index}"
+
+    def rejected(self, row: Json, field: str, problem: str, registration_id: str | None) -> Planned:
+        error = RowError(file=self.file, row=self.index, field=field, problem=problem, registration_id=registration_id)
+        return Planned(index=self.index, row=row, registration=error, outcome="rejected", codes=("row-invalid",))
+
+
+def _plan(place: _Place, row: Json | BadRow, inputs: Inputs, found: Survey, settings: RunSettings) -> Planned:
+    if isinstance(row, BadRow):
+        return place.rejected(None, f"line {row.line}", row.problem, None)
+    try:
+        registration = inputs.market.read_registration(row, pointer=place.pointer)
+    except FieldError as exc:
+        return place.rejected(row, exc.field, exc.problem, inputs.market.identify(row))
+    if registration.id in found.duplicates:
+        problem = f"{registration.id!r} stands in more than one row; none of them is used"
+        return place.rejected(row, "RegistrationNumber", problem, registration.id)
+    candidates = _candidates(registration, inputs.catalogue, settings)
+    if not candidates.offers:
+        return Planned(
+            index=place.index,
+            row=row,
+            registration=registration,
+            outcome=candidates.outcome,
+            codes=candidates.codes,
+        )
+    stand = standings(inputs.incentives, registration, settings.as_of)
+    return Planned(
+        index=place.index,
+        row=row,
+        registration=registration,
+        match=MatchTask(registration=registration, offers=candidates.offers),
+        order=OrderTask(registration=registration, offers=candidates.offers, standings=stand),
+    )
+
+
+def _candidates(registration: Registration, catalogue: Catalogue, settings: RunSettings) -> Candidates:
+    if registration.withdrawn and not settings.include_withdrawn:
+        return Candidates(outcome="unmatched", codes=("withdrawn",))
+    if registration.note_problem is not None:
+        return Candidates(outcome="review", codes=("note-too-long",))
+    return catalogue.candidates(registration)
+
+
+def _used(document: Document, suppliers: set[str]) -> dict[str, int]:
+    """Used places by supplier from the `capacity.json` of an earlier run. Raises `InputError`."""
+    remedy = "Give the capacity.json of an earlier run over the same suppliers"
+    rows = document.value if isinstance(document.value, list) else []
+    used: dict[str, int] = {}
+    for index, row in enumerate(rows):
+        match row:
+            case {"supplier_id": str(supplier_id), "used": int(count)} if supplier_id in suppliers and count >= 0:
+                used[supplier_id] = count
+            case _:
+                problem = "is not the record of a supplier in the offers file"
+                raise InputError(file=document.name, place=f"/{index}", problem=problem, remedy=remedy)
+    if not used:
+        raise InputError(file=document.name, place="", problem="holds no suppliers", remedy=remedy)
+    return used

@@ -1,0 +1,141 @@
+"""The fold over the journal: each record becomes rows of the output files and a part of the run's summary.
+
+A live run folds what it has just made durable, a resumed one folds the file from its start: the same code, so that what
+is on disk never depends on whether the run was interrupted.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from igent import codec
+from igent.accounting.spans import spans_from_record
+from igent.accounting.timing import CSV_HEADER, csv_line, percentile, timing_row
+from igent.accounting.trace import TraceSelection, trace_document
+from igent.accounting.usage import Usage
+from igent.domain.ledger import Ledger
+from igent.domain.records import Json
+
+__all__ = ["ARRAYS", "LINES", "Projection"]
+
+_FILES = {"unmatched": "unmatched.json", "review": "review.json", "failed": "failed.json", "rejected": "rejects.json"}
+ARRAYS = ("matches.json", "pos.json", *_FILES.values())
+LINES: Mapping[str, bytes] = {"timings.csv": CSV_HEADER.rstrip(b"\n"), "audit.jsonl": b"", "run.log": b""}
+
+_CALLS = {"match": "matcher", "order": "matcher", "critique": "critic", "critic_skipped": "critic_skipped"}
+
+
+class Projection:
+    """What a journal amounts to so far; `emit` takes each row for its file."""
+
+    def __init__(self, ledger: Ledger, emit: Callable[[str, bytes], None]) -> None:
+        self.ledger, self._emit = ledger, emit
+        self.committed = 0
+        self.finished = False
+        self.replies: defaultdict[int, list[dict[str, Json]]] = defaultdict(list)
+        self._outcomes: Counter[str] = Counter()
+        self._judgements: Counter[str] = Counter()
+        self._calls: Counter[str] = Counter()
+        self._usage = Usage()
+        self._seconds = array("d")
+        self._trace = TraceSelection()
+
+    def fold(self, record: dict[str, Json]) -> None:
+        """Add one record, in the order of the journal."""
+        match record["t"]:
+            case "reply":
+                self.replies[_int(record["n"])].append(record)
+            case "commit":
+                self._commit(record)
+            case "run":
+                self._log(record, event="started")
+            case "resume":
+                self._log(record, event="resumed", skipped=self.committed)
+            case "end":
+                self.finished = True
+                self._log(record, event="finished", counts=self.counts())
+
+    def recorded(self, index: int) -> dict[str, str]:
+        """The replies that were paid for a registration which is not committed, by request digest."""
+        return {str(r["request"]): str(r["text"]) if r["accepted"] else "" for r in self.replies.get(index, ())}
+
+    def counts(self) -> dict[str, Json]:
+        """Registrations by outcome; the six numbers that add up."""
+        kinds = ("matched", "unmatched", "review", "failed", "rejected")
+        return {"registrations": self.committed, **{kind: self._outcomes[kind] for kind in kinds}}
+
+    def summary(self) -> dict[str, Json]:
+        """The part of `run.json` that follows from the journal."""
+        calls: dict[str, Json] = dict.fromkeys(("matcher", "critic", "critic_skipped", "cache_hits", "retries"), 0)
+        seconds = sorted(self._seconds)
+        return {
+            "counts": self.counts(),
+            "judgements": {kind: self._judgements[kind] for kind in ("proven", "plausible")},
+            "calls": calls | {name: self._calls[name] for name in sorted(self._calls)},
+            "usage": self._usage.as_record(),
+            "cost_usd": "0.00",
+            "timing": {
+                "p50_seconds": percentile(seconds, 50) if seconds else None,
+                "p95_seconds": percentile(seconds, 95) if seconds else None,
+                "max_seconds": seconds[-1] if seconds else None,
+            },
+            "capacity": [*self.ledger.as_records()],
+        }
+
+    def trace(self) -> bytes:
+        """The content of `trace.json`: the first registrations and the slowest."""
+        return codec.dump(trace_document(self._trace.chosen()))
+
+    def capacity(self) -> bytes:
+        """The content of `capacity.json`."""
+        return codec.dump_pretty(self.ledger.as_records())
+
+    def _commit(self, record: dict[str, Json]) -> None:
+        outcome = str(record["outcome"])
+        self.committed += 1
+        self._outcomes[outcome] += 1
+        if "supplier" in record:
+            self.ledger.take(str(record["supplier"]), hold=bool(record["held"]))
+        if outcome == "matched":
+            match = cast("dict[str, Json]", record["match"])
+            self._judgements[str(match["judgement"])] += 1
+            self._emit("matches.json", codec.dump(match))
+            self._emit("pos.json", codec.dump(record["order"]))
+        else:
+            self._emit(_FILES[outcome], codec.dump(record["row"]))
+        if outcome == "failed":
+            self._log(record, event="failed", registration_id=record["id"])
+        self._account(record)
+
+    def _log(self, record: dict[str, Json], **event: Json) -> None:
+        """One line of `run.log`: what happened and when, without personal data."""
+        self._emit("run.log", codec.dump({"at": record.get("at"), **event}))
+
+    def _account(self, record: dict[str, Json]) -> None:
+        """Times, calls, usage and the audit line of one registration."""
+        name = str(record["id"])
+        for kind, count in cast("dict[str, int]", record["calls"]).items():
+            self._calls[_CALLS.get(kind, kind)] += count
+        self._usage += Usage.from_record(record["usage"])
+        spans = spans_from_record(cast("list[Json]", record["spans"]))
+        row = timing_row(name, spans)
+        if record["calls"]:
+            self._seconds.append(row.total_seconds)
+        self._trace.add(name, row.total_seconds, spans=spans)
+        self._emit("timings.csv", csv_line(row).rstrip(b"\n"))
+        replies = [_said(reply) for reply in self.replies.pop(_int(record["n"]), [])]
+        audit = cast("dict[str, Json]", record["audit"])
+        line = {"registration_id": record["id"], "outcome": record["outcome"], **audit, "replies": replies}
+        self._emit("audit.jsonl", codec.dump(line))
+
+
+def _said(reply: dict[str, Json]) -> dict[str, Json]:
+    return {key: reply[key] for key in ("agent", "request", "text", "accepted")}
+
+
+def _int(value: Json) -> int:
+    assert isinstance(value, int)
+    return value

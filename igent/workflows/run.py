@@ -1,0 +1,160 @@
+"""A run from its settings to its files; a resumed run folds its journal first and goes on behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import cast
+
+from igent import __version__, codec
+from igent.domain.records import Json
+from igent.errors import JournalError, OptionError, RunStopped
+from igent.store.files import Outputs
+from igent.store.journal import Journal, Recovery
+from igent.workflows.plan import plan_rows
+from igent.workflows.projection import ARRAYS, LINES, Projection
+from igent.workflows.publisher import Publisher
+from igent.workflows.scheduler import Steps, run_in_order
+from igent.workflows.session import Rim, Session, prepare
+from igent.workflows.settings import Pace, RunSettings
+from igent.workflows.worker import Worker
+
+__all__ = ["JOURNAL", "Control", "RunResult", "resume", "start"]
+
+JOURNAL = "journal"
+
+
+def _ignore(_counts: dict[str, Json], _total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """How a run is watched and ended from outside.
+
+    `progress` is told the counts and the total. Setting `stop` ends the intake; what is under way is committed.
+    """
+
+    stop: asyncio.Event
+    progress: Callable[[dict[str, Json], int], None] = _ignore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """Where a run's files are and what `run.json` says; `stopped` is why it ended early, None where it is complete."""
+
+    directory: Path
+    summary: dict[str, Json]
+    stopped: str | None = None
+
+
+async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: Control, rim: Rim) -> RunResult:
+    """Run from the beginning, into a directory that holds no run yet.
+
+    Raises `InputError`, `ConstellationError` or `OptionError` before anything is written or called.
+    """
+    session = await prepare(settings, pace, rim)
+    if (directory / JOURNAL).exists():
+        raise OptionError(f"{str(directory)!r} holds a run already", remedy=f"Go on with it: --resume {directory}")
+    outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
+    projection = Projection(session.inputs.ledger(), outputs.add)
+    async with Journal.create(directory / JOURNAL) as journal:
+        publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
+        await publisher.append_durable(session.header())
+        return await _execute(session, publisher, projection, directory, control=control)
+
+
+async def resume(directory: Path, pace: Pace, *, control: Control, rim: Rim) -> RunResult:
+    """Go on with a run that was stopped, from its directory alone.
+
+    Raises `OptionError` where the inputs, the prompts or the constellation are no longer those of the run.
+    """
+    recovery = Recovery(directory / JOURNAL)
+    entries = (entry.record for entry in recovery)
+    header = next(entries, None)
+    if header is None or header["t"] != "run":
+        raise JournalError(path=str(directory / JOURNAL), problem="holds no run", remedy="Start the run again")
+    settings = RunSettings.from_record(cast("dict[str, Json]", header["settings"]))
+    session = await prepare(settings, pace, rim, started=datetime.fromisoformat(str(header["at"])))
+    session.require_same(header)
+    outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
+    projection = Projection(session.inputs.ledger(), outputs.add)
+    projection.fold(header)
+    for record in entries:
+        projection.fold(record)
+    async with Journal.resume(directory / JOURNAL, recovery.state) as journal:
+        publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
+        await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})
+        return await _execute(session, publisher, projection, directory, control=control)
+
+
+async def _execute(
+    session: Session, publisher: Publisher, projection: Projection, directory: Path, *, control: Control
+) -> RunResult:
+    """Judge and commit what is left, then publish everything."""
+    first, begun = projection.committed, session.rim.monotonic()
+    stopped = await _go_through(session, publisher, projection, control=control)
+    if stopped is None and not projection.finished:
+        await publisher.append_durable({"t": "end", "at": session.rim.now().isoformat()})
+        await publisher.settle()
+    wall_s = session.rim.monotonic() - begun
+    summary = _summary(session, projection, wall_s=wall_s, stopped=stopped, resumed_at=first)
+    await publisher.publish({"run.json": codec.dump_pretty(summary), "trace.json": projection.trace()})
+    control.progress(projection.counts(), session.survey.total)
+    return RunResult(directory=directory, summary=summary, stopped=stopped)
+
+
+async def _go_through(
+    session: Session, publisher: Publisher, projection: Projection, *, control: Control
+) -> str | None:
+    """Judge and commit the registrations that are left; the reason where that ended before the last of them."""
+    first, total = projection.committed, session.survey.total
+    worker = Worker(session, publisher, projection)
+    items = plan_rows(session.inputs, session.survey, session.settings, first=first)
+    steps = Steps(work=worker.work, commit=worker.commit)
+    stopped: str | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            publishing = tasks.create_task(publisher.run(lambda counts: control.progress(counts, total)))
+            await run_in_order(items, steps, first=first, window=session.pace.window, stop=control.stop)
+            publishing.cancel()
+    except* RunStopped as group:
+        stopped = str(group.exceptions[0])
+    except* JournalError as group:
+        raise group.exceptions[0] from None
+    await publisher.settle()
+    interrupted = control.stop.is_set() and projection.committed < total
+    return stopped or ("interrupted" if interrupted else None)
+
+
+def _summary(
+    session: Session, projection: Projection, *, wall_s: float, stopped: str | None, resumed_at: int
+) -> dict[str, Json]:
+    """The content of `run.json`."""
+    settings, folded = session.settings, projection.summary()
+    judged = projection.committed - resumed_at
+    timing = cast("dict[str, Json]", folded["timing"])
+    speed: dict[str, Json] = {
+        "wall_seconds": round(wall_s, 6),
+        "registrations_per_second": round(judged / wall_s, 3) if wall_s else None,
+    }
+    return {
+        "constellation": session.constellation.name,
+        "model": settings.model,
+        "market": settings.market,
+        "seed": settings.seed,
+        "as_of": settings.as_of.isoformat(),
+        "started": session.started.isoformat(),
+        "stopped": stopped,
+        "resumed_at": resumed_at or None,
+        **folded,
+        "timing": {**timing, **speed},
+        "concurrency": session.pace.concurrency,
+        "unknown_fields": [*session.survey.unknown_fields],
+        "inputs": {"registrations": session.survey.sha256, **session.inputs.hashes},
+        "versions": {"igent": __version__, "autogen-agentchat": version("autogen-agentchat")},
+    }

@@ -1,0 +1,114 @@
+"""Registrations run out of order and commit in order: admission within a window, a turnstile at the end.
+
+A transient failure waits at the turnstile until it is clear whether it was one of a series: a success after it lets it
+commit as that registration's failure; ten in a row stop the run with all of them uncommitted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from igent.errors import RunStopped
+
+__all__ = ["MAX_TRANSIENT_FAILURES", "Breaker", "Steps", "Turnstile", "run_in_order"]
+
+# One failure is a registration's; ten in a row, each after its own retries, are an outage: nothing would come of more.
+MAX_TRANSIENT_FAILURES = 10
+
+
+class _Item(Protocol):
+    @property
+    def index(self) -> int: ...
+
+
+class _Result(Protocol):
+    @property
+    def transient(self) -> bool: ...
+
+
+T = TypeVar("T", bound=_Item)
+R = TypeVar("R", bound=_Result)
+
+
+class Breaker:
+    """Counts transient failures in a row over all registrations, in the order in which they happen."""
+
+    def __init__(self, limit: int = MAX_TRANSIENT_FAILURES) -> None:
+        self._limit = limit
+        self._series: list[int] = []
+
+    def observe(self, index: int, *, transient: bool) -> None:
+        """Note how a registration's judging ended. Raises `RunStopped` when the series reaches the limit."""
+        if not transient:
+            self._series.clear()
+            return
+        self._series.append(index)
+        if len(self._series) >= self._limit:
+            raise RunStopped(f"{self._limit} transient failures in a row: the model is out of reach")
+
+    def undecided(self, index: int) -> bool:
+        """Whether this registration's failure may yet turn out to be part of an outage."""
+        return index in self._series
+
+
+class Turnstile(Generic[T, R]):
+    """Results arrive in any order and leave in order of their index, from `first` on."""
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+        self._waiting: dict[int, tuple[T, R]] = {}
+
+    def arrive(self, item: T, result: R) -> None:
+        """Put a result in line."""
+        self._waiting[item.index] = item, result
+
+    def leaving(self, may_leave: Callable[[int], bool]) -> Iterator[tuple[T, R]]:
+        """The results whose turn it is, as far as `may_leave` lets them."""
+        while self._next in self._waiting and may_leave(self._next):
+            yield self._waiting.pop(self._next)
+            self._next += 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps(Generic[T, R]):
+    """What is done with each item: `work` concurrently, then `commit`, synchronous and in order."""
+
+    work: Callable[[T], Awaitable[R]]
+    commit: Callable[[T, R], None]
+
+
+async def run_in_order(
+    items: AsyncIterable[T], steps: Steps[T, R], *, first: int, window: int, stop: asyncio.Event
+) -> None:
+    """Work on at most `window` uncommitted items at a time until they end, or until `stop` ends the intake.
+
+    Raises `RunStopped` for a series of transient failures.
+    """
+    room = asyncio.Semaphore(window)
+    breaker, turnstile = Breaker(), Turnstile[T, R](first)
+
+    working: set[int] = set()
+
+    async def one(item: T) -> None:
+        result = await steps.work(item)
+        working.discard(item.index)
+        breaker.observe(item.index, transient=result.transient)
+        turnstile.arrive(item, result)
+        # With nothing under way no success can come any more, and what is full of finished items must not wait for one.
+        for done, final in turnstile.leaving(lambda index: not working or not breaker.undecided(index)):
+            steps.commit(done, final)
+            room.release()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            async for item in items:
+                await room.acquire()
+                if stop.is_set():
+                    break
+                working.add(item.index)
+                group.create_task(one(item))
+    except* RunStopped as stopped:
+        raise stopped.exceptions[0] from None

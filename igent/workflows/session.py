@@ -1,0 +1,124 @@
+"""What a run works with, read and checked before anything is written or called."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from igent import __version__, codec
+from igent.accounting.spans import Clock
+from igent.constellation import Constellation, parse_constellation, with_overrides
+from igent.domain.records import Json
+from igent.errors import OptionError
+from igent.models.base import ChatModel
+from igent.models.rules import RulesModel, keyword_judgement
+from igent.models.simulated import LATENCIES, SimulatedModel
+from igent.store.bundled import prompt_text
+from igent.workflows.plan import Inputs, Survey, load, survey
+from igent.workflows.settings import Pace, RunSettings
+
+__all__ = ["Rim", "Session", "prepare"]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rim:
+    """What a run gets from outside: a monotonic clock in seconds, the time of day, and a way to wait."""
+
+    monotonic: Callable[[], float] = time.perf_counter
+    now: Callable[[], datetime] = _utc_now
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Everything that one process needs for its part of a run.
+
+    `started` is when the run began, perhaps in an earlier process; `clock` counts seconds from there.
+    """
+
+    settings: RunSettings
+    pace: Pace
+    rim: Rim
+    constellation: Constellation
+    prompts: Mapping[str, str]
+    inputs: Inputs
+    survey: Survey
+    started: datetime
+    clock: Clock
+
+    def header(self) -> dict[str, Json]:
+        """The journal's first record: the settings, and what else makes a resumed run the same run."""
+        return {
+            "t": "run",
+            "at": self.started.isoformat(),
+            "igent": __version__,
+            "settings": self.settings.as_record(),
+            "identity": self._identity(),
+        }
+
+    def require_same(self, header: Mapping[str, Json]) -> None:
+        """Check that inputs, prompts and constellation are still those of a journal. Raises `OptionError`."""
+        then, now = header["identity"], self._identity()
+        assert isinstance(then, dict)
+        changed = sorted(key for key in now.keys() | then.keys() if now.get(key) != then.get(key))
+        if changed:
+            problem = f"since the run began these have changed: {', '.join(changed)}"
+            raise OptionError(problem, remedy="Put them back as they were, or start a new run")
+
+    def model(self) -> ChatModel:
+        """The model that the settings name."""
+        settings = self.settings
+        if settings.model == "rules":
+            return RulesModel()
+        return SimulatedModel(
+            RulesModel(keyword_judgement(self.inputs.market)),
+            sleep=self.rim.sleep,
+            seed=settings.seed,
+            latency=LATENCIES[settings.mock_latency],
+            error_rate=settings.mock_errors,
+        )
+
+    def _identity(self) -> dict[str, Json]:
+        return {
+            "constellation": codec.digest(asdict(self.constellation)),
+            "prompts": codec.digest(self.prompts),
+            "registrations": self.survey.sha256,
+            **self.inputs.hashes,
+        }
+
+
+async def prepare(settings: RunSettings, pace: Pace, rim: Rim, *, started: datetime | None = None) -> Session:
+    """Read the constellation, its prompts and the inputs, and check every registration.
+
+    Raises `ConstellationError`, `OptionError` or `InputError` for the first thing that cannot be used.
+    """
+    text = settings.constellation.read_text(encoding="utf-8")
+    parsed = parse_constellation(text, file=settings.constellation.name)
+    constellation = with_overrides(parsed, critic=settings.critic, switches=settings.switches)
+    inputs = await load(settings)
+    begun = started or rim.now()
+    offset_s = (rim.now() - begun).total_seconds() - rim.monotonic()
+    return Session(
+        settings=settings,
+        pace=pace,
+        rim=rim,
+        constellation=constellation,
+        prompts=_prompts(constellation, settings.constellation, package=inputs.market.__name__),
+        inputs=inputs,
+        survey=await survey(inputs, settings),
+        started=begun,
+        clock=lambda: rim.monotonic() + offset_s,
+    )
+
+
+def _prompts(constellation: Constellation, file: Path, *, package: str) -> dict[str, str]:
+    agents = [agent for phase in constellation.phases for agent in phase.agents if agent.prompt]
+    return {agent.prompt: prompt_text(package, agent.prompt, beside=file) for agent in agents}

@@ -1,0 +1,104 @@
+"""What is done with one registration: judged beside others at any time, committed in its turn in one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
+
+from igent.accounting.spans import Timeline, recording, span
+from igent.agents.calls import CallSettings, Kept
+from igent.domain.allocation import balanced
+from igent.errors import JournalError
+from igent.models.limits import CallSlots
+from igent.workflows.commit import Rules, commit_record, decide
+from igent.workflows.pipeline import Judged, Judging
+from igent.workflows.plan import Planned
+from igent.workflows.projection import Projection
+from igent.workflows.publisher import Publisher
+from igent.workflows.session import Session
+
+__all__ = ["Finished", "Worker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A judged registration with its times, waiting for its turn; `turn` is the open span of that wait."""
+
+    judged: Judged
+    timeline: Timeline
+    turn: int
+
+    @property
+    def transient(self) -> bool:
+        """Whether a passing fault of the provider ended it."""
+        return self.judged.transient
+
+
+class Worker:
+    """Judges and commits the registrations of a session; goes on from what `projection` has folded."""
+
+    def __init__(self, session: Session, publisher: Publisher, projection: Projection) -> None:
+        self._clock, self._publisher, self._projection = session.clock, publisher, projection
+        self._judging = Judging(session.constellation, session.inputs, session.prompts)
+        self._ledger = projection.ledger.copy()
+        self._calls = CallSettings(
+            model=session.model(),
+            slots=CallSlots(session.pace.concurrency),
+            deadline_s=session.pace.call_deadline_s,
+            early_json=session.constellation.optimization.early_json,
+        )
+        self._rules = Rules(
+            allocate=balanced,
+            currency=session.inputs.market.CURRENCY,
+            strict_judgement=session.settings.strict_judgement,
+            hold_reviews=session.settings.hold_reviews,
+            simulated=session.settings.model == "mock",
+        )
+
+    async def work(self, planned: Planned) -> Finished:
+        """Judge one registration. Raises `JournalError`; every other error becomes that registration's failure."""
+        timeline = Timeline(self._clock)
+        with recording(timeline), span("registration"):
+            try:
+                judged = await self._judge(planned)
+            except* JournalError:
+                raise
+            except* Exception as group:  # noqa: BLE001  # the one boundary where a bug becomes an outcome
+                judged = Judged(bug=_described(group))
+        return Finished(judged, timeline, timeline.open("turn", "wait", parent=0))
+
+    def commit(self, planned: Planned, finished: Finished) -> None:
+        """Ledger, price, order and journal record of one registration, with no await in between."""
+        timeline = finished.timeline
+        timeline.close(finished.turn)
+        with recording(timeline, under=0):
+            outcome = decide(planned, finished.judged, self._ledger, self._rules)
+            with span("commit"):
+                record = commit_record(planned, finished.judged, outcome, self._rules)
+        timeline.close(0)
+        self._publisher.append(record | {"spans": timeline.record()})
+
+    async def _judge(self, planned: Planned) -> Judged:
+        async def keep(kept: Kept) -> None:
+            await self._publisher.append_durable(
+                {
+                    "t": "reply",
+                    "n": planned.index,
+                    "agent": kept.request.agent,
+                    "request": kept.request.digest,
+                    "text": kept.text,
+                    "accepted": kept.accepted,
+                }
+            )
+
+        recorded = self._projection.recorded(planned.index)
+        return await self._judging.judge(planned, self._calls, keep=keep, recorded=recorded)
+
+
+def _described(error: BaseException) -> str:
+    """The first error of a group and where it was raised, for whoever mends it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    frame = extract_tb(error.__traceback__)[-1]
+    return f"{error!r} in {frame.name}, {Path(frame.filename).name}:{frame.lineno}"
