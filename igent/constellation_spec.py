@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
+from igent.dialogue.script import CriticPolicy
 from igent.errors import OptionError
 
 __all__ = [
@@ -39,7 +40,6 @@ MAX_ROUNDS = 5  # a round costs up to two calls; what is still disputed after fi
 
 Role = Literal["rules", "matcher", "critic"]
 Task = Literal["match", "order"]
-CriticPolicy = Literal["always", "when-unproven", "never"]
 Effort = Literal["low", "medium", "high"]
 Loc: TypeAlias = tuple[int | str, ...]
 

@@ -92,7 +92,9 @@ class JournalCorrupt(JournalError):
 
 
 class ModelError(IgentError):
-    """A model call that gave no usable reply."""
+    """A model call that gave no usable reply; `code` names the condition in a registration's outcome."""
+
+    code = "model-error"
 
     def __init__(self, model: str, problem: str) -> None:
         self.model, self.problem = model, problem
@@ -102,6 +104,8 @@ class ModelError(IgentError):
 class ModelTimeout(ModelError):
     """The call passed its deadline."""
 
+    code = "model-timeout"
+
     def __init__(self, model: str, deadline_s: float) -> None:
         self.deadline_s = deadline_s
         super().__init__(model, f"no complete reply within {deadline_s:g} s")
@@ -109,6 +113,8 @@ class ModelTimeout(ModelError):
 
 class ModelUnavailable(ModelError):
     """A passing fault of the provider or the network; ten in a row stop the run."""
+
+    code = "model-unavailable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

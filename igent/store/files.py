@@ -19,7 +19,7 @@ from typing import BinaryIO
 from igent.codec import dump_pretty
 from igent.domain.records import Json
 
-__all__ = ["Outputs", "atomic_write", "sync_directory"]
+__all__ = ["Outputs", "atomic_write", "point_latest", "sync_directory"]
 
 _MANIFEST = "manifest.json"
 
@@ -41,6 +41,14 @@ def atomic_write(path: Path, data: bytes) -> None:
     with _replacing(path) as file:
         file.write(data)
     sync_directory(path.parent)
+
+
+def point_latest(directory: Path) -> None:
+    """Make the link `latest` beside a run directory lead to it."""
+    link, temporary = directory.parent / "latest", directory.parent / f"latest{_TEMPORARY}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(directory.name, target_is_directory=True)
+    temporary.replace(link)
 
 
 def _private(path: str, flags: int) -> int:

@@ -16,7 +16,7 @@ from typing import Literal, TypedDict, Unpack
 from igent.constellation import CriticPolicy
 from igent.errors import OptionError
 from igent.store.bundled import find_constellation, sample_data
-from igent.workflows.run import Control, RunResult, resume, start
+from igent.workflows.run import RUNS, Control, RunResult, resume, start
 from igent.workflows.session import Rim
 from igent.workflows.settings import ModelName, Pace, RunSettings
 
@@ -104,4 +104,4 @@ def default_directory(settings: RunSettings, now: datetime) -> Path:
     """A directory of its own for a run: `runs/<utc>-<constellation>`, numbered where that exists."""
     stem = f"{now:%Y%m%dT%H%M%SZ}-{settings.constellation.stem}"
     names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 10_000))
-    return next(path for path in (Path("runs") / name for name in names) if not path.exists())
+    return next(path for path in (Path(RUNS) / name for name in names) if not path.exists())

@@ -54,25 +54,24 @@ def commit_record(planned: Planned, judged: Judged, outcome: Outcome, rules: Rul
         record |= {"supplier": outcome.taken_from, "held": outcome.held is not None}
     if outcome.kind == "matched":
         return record | {"match": _match(planned, judged, outcome), "order": _order(outcome, rules)}
-    return record | {"row": {"registration_id": planned.id, "codes": [*outcome.codes], **outcome.details}}
+    row: dict[str, Json] = {"registration_id": planned.id, "codes": [*outcome.codes]}
+    return record | {"row": row | outcome.details | _whereabouts(planned)}
 
 
 def _outcome(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> Outcome:
     if planned.outcome is not None:
-        return Outcome(kind=planned.outcome, codes=planned.codes, details=_details(planned))
+        return Outcome(kind=planned.outcome, codes=planned.codes)
     if judged.bug is not None:
         return Outcome(kind="failed", codes=("internal-error",), details={"error": judged.bug})
     for phase, result in (("match", judged.match), ("order", judged.order)):
         if isinstance(result, ModelError):
-            return Outcome(
-                kind="failed", codes=(type(result).__name__,), details={"phase": phase, "error": str(result)}
-            )
+            return Outcome(kind="failed", codes=(result.code,), details={"phase": phase, "error": str(result)})
         if result is None or result.status == "review":
             codes = result.codes if result else ("not-judged",)
-            return Outcome(kind="review", codes=codes, details={"phase": phase, **_details(planned)})
+            return Outcome(kind="review", codes=codes, details={"phase": phase})
     settled = _settled(planned, judged)
     if settled.judgement == "plausible" and rules.strict_judgement:
-        return Outcome(kind="review", codes=("judgement-plausible",), details=_details(planned))
+        return Outcome(kind="review", codes=("judgement-plausible",))
     with span("allocate"):
         place = place_for(settled, ledger, rules.allocate)
     if isinstance(place, Outcome):
@@ -99,7 +98,7 @@ def _settled(planned: Planned, judged: Judged) -> Settled:
     )
 
 
-def _details(planned: Planned) -> dict[str, Json]:
+def _whereabouts(planned: Planned) -> dict[str, Json]:
     """Where to look and what there is to choose from; a note is pointed to, never quoted."""
     found = planned.registration
     if isinstance(found, RowError):

@@ -78,9 +78,8 @@ class Projection:
             "usage": self._usage.as_record(),
             "cost_usd": "0.00",
             "timing": {
-                "p50_seconds": percentile(seconds, 50) if seconds else None,
-                "p95_seconds": percentile(seconds, 95) if seconds else None,
-                "max_seconds": seconds[-1] if seconds else None,
+                f"{name}_seconds": round(percentile(seconds, p), 6) if seconds else None
+                for name, p in (("p50", 50), ("p95", 95), ("max", 100))
             },
             "capacity": [*self.ledger.as_records()],
         }

@@ -13,7 +13,7 @@ from typing import cast
 from igent import __version__, codec
 from igent.domain.records import Json
 from igent.errors import JournalError, OptionError, RunStopped
-from igent.store.files import Outputs
+from igent.store.files import Outputs, point_latest
 from igent.store.journal import Journal, Recovery
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
@@ -23,9 +23,10 @@ from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings
 from igent.workflows.worker import Worker
 
-__all__ = ["JOURNAL", "Control", "RunResult", "resume", "start"]
+__all__ = ["JOURNAL", "RUNS", "Control", "RunResult", "resume", "start"]
 
 JOURNAL = "journal"
+RUNS = "runs"
 
 
 def _ignore(_counts: dict[str, Json], _total: int) -> None:
@@ -62,6 +63,8 @@ async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: 
         raise OptionError(f"{str(directory)!r} holds a run already", remedy=f"Go on with it: --resume {directory}")
     outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
     projection = Projection(session.inputs.ledger(), outputs.add)
+    if directory.parent.name == RUNS:
+        point_latest(directory)
     async with Journal.create(directory / JOURNAL) as journal:
         publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
         await publisher.append_durable(session.header())
