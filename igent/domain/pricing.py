@@ -43,10 +43,11 @@ class Line:
 
 def row_for(product: Product, quantity: int) -> PriceRow | None:
     """The row of the exact quantity, else the nearest (a tie goes to the lower); None past `MAX_QUANTITY_GAP`."""
-    nearest = min(product.prices, key=lambda row: (abs(row.quantity - quantity), row.quantity), default=None)
-    if nearest is None or abs(nearest.quantity - quantity) > MAX_QUANTITY_GAP:
-        return None
-    return nearest
+    for gap in range(MAX_QUANTITY_GAP + 1):
+        for near in (quantity - gap, quantity + gap):
+            if near in product.prices:
+                return product.prices[near]
+    return None
 
 
 def line_for(product: Product, want: Want, *, low_income: bool) -> Line:

@@ -91,14 +91,14 @@ class PriceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """One product of a supplier with its price rows; `terms` are what a household's wishes can be about.
+    """One product of a supplier with its price rows by quantity; `terms` are what a household's wishes can be about.
 
     `capacity` is the size of one piece in `unit` (`watt` of a panel, `kilowatt_hour` of a battery), where it is given.
     """
 
     type: str
     name: str
-    prices: tuple[PriceRow, ...]
+    prices: Mapping[int, PriceRow]
     source: str
     capacity: Decimal | None = None
     unit: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol, TypeAlias
 
 from igent import codec
@@ -23,7 +24,7 @@ class Message:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, so that what is computed once can be kept
 class ModelRequest:
     """One call. `priority` (lowest first) and `attempt` (0-based) are about when it is made, not about what it asks."""
 
@@ -37,13 +38,13 @@ class ModelRequest:
     priority: int = 0
     attempt: int = 0
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A hash of everything that a model is shown or told."""
         turns = [[message.author, message.text] for message in self.messages]
         return codec.digest([self.agent, self.kind, self.system, turns, self.max_tokens, self.model, self.effort])
 
-    @property
+    @cached_property
     def prompt(self) -> str:
         """All text that the model reads, for counting."""
         return "\n".join([self.system, *(message.text for message in self.messages)])

@@ -76,10 +76,11 @@ def _finance(fields: Fields) -> Finance | None:
 
 def _product(fields: Fields) -> Product:
     kind = fields.text("ProductType")
-    prices = tuple(_price_row(child) for child in fields.children("ProductPrices"))
-    repeated = [quantity for quantity, times in Counter(row.quantity for row in prices).items() if times > 1]
-    if repeated:
-        raise FieldError("ProductPrices", f"has more than one row for quantity {repeated[0]}")
+    prices: dict[int, PriceRow] = {}
+    for row in map(_price_row, fields.children("ProductPrices")):
+        if row.quantity in prices:
+            raise FieldError("ProductPrices", f"has more than one row for quantity {row.quantity}")
+        prices[row.quantity] = row
     return Product(
         type=kind,
         name=fields.text("ProductName"),
