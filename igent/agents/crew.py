@@ -10,6 +10,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.base import Response
 from autogen_agentchat.messages import TextMessage
 from autogen_core import CancellationToken
 
@@ -60,8 +61,7 @@ class Crew:
         earlier = self._said[seat.heard :] if self._shared else []
         messages = [TextMessage(content=text, source=name) for name, text in earlier if name != spec.name]
         messages.append(TextMessage(content=ask.text, source="igent"))
-        response = await seat.agent.on_messages(messages, CancellationToken())
-        reply = response.chat_message.to_text()
+        reply = await _reply(seat.agent, messages)
         self._said.append((spec.name, reply))
         seat.heard = len(self._said)
         return reply
@@ -88,3 +88,12 @@ class Crew:
         )
         seat = self._seats[spec.name] = _Seat(agent, spec)
         return seat
+
+
+async def _reply(agent: AssistantAgent, messages: list[TextMessage]) -> str:
+    """One agent's answer. Its stream is read to the end, since a generator left halfway costs the loop two wake-ups."""
+    reply = ""
+    async for event in agent.on_messages_stream(messages, CancellationToken()):
+        if isinstance(event, Response):
+            reply = event.chat_message.to_text()
+    return reply

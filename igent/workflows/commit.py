@@ -55,7 +55,7 @@ def commit_record(planned: Planned, judged: Judged, outcome: Outcome, rules: Rul
     if outcome.kind == "matched":
         return record | {"match": _match(planned, judged, outcome), "order": _order(outcome, rules)}
     row: dict[str, Json] = {"registration_id": planned.id, "codes": [*outcome.codes]}
-    return record | {"row": row | outcome.details | _whereabouts(planned)}
+    return record | {"row": {**row, **outcome.details, **_whereabouts(planned)}}
 
 
 def _outcome(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> Outcome:
