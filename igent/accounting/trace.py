@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, heappushpop
 
+from igent import codec
 from igent.accounting.spans import Span
 from igent.accounting.timing import Split, work_and_wait
 from igent.domain.records import Json
@@ -54,13 +55,17 @@ class TraceSelection:
         return [*self._first, *((registration_id, spans) for _, _, registration_id, spans in rest)]
 
 
-def trace_document(registrations: Iterable[tuple[str, Sequence[Span]]]) -> dict[str, Json]:
-    """The JSON document of these registrations' spans, in microseconds from the start of the earliest of them."""
+def trace_document(registrations: Iterable[tuple[str, Sequence[Span]]]) -> bytes:
+    """The JSON document of these registrations' spans, in microseconds from the start of the earliest of them.
+
+    Each event becomes bytes at once: as values, those of 11,000 registrations would take 130 MB.
+    """
     bars = sorted(_bars(registrations), key=lambda bar: (bar.start_us, -bar.end_us, bar.key))
     origin_us = bars[0].start_us if bars else 0
     lanes = _Lanes()
-    events = [_event(bar, lane=lanes.place(bar), origin_us=origin_us) for bar in bars]
-    return {"traceEvents": [*map(_thread_name, range(lanes.count)), *events], "displayTimeUnit": "ms"}
+    events = [codec.dump(_event(bar, lane=lanes.place(bar), origin_us=origin_us)) for bar in bars]
+    names = [codec.dump(_thread_name(lane)) for lane in range(lanes.count)]
+    return b'{"displayTimeUnit":"ms","traceEvents":[\n' + b",\n".join([*names, *events]) + b"\n]}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,7 @@ class Projection:
 
     def trace(self) -> bytes:
         """The content of `trace.json`: the first registrations and the slowest."""
-        return codec.dump(trace_document(self._trace.chosen()))
+        return trace_document(self._trace.chosen())
 
     def capacity(self) -> bytes:
         """The content of `capacity.json`."""
