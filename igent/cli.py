@@ -163,6 +163,8 @@ def _finish(work: Work, view: View, directory: Path) -> NoReturn:
     ended = run_process(work, quiet=view.quiet or view.json, profile=view.profile)
     if ended.result is not None:
         _show(ended.result, view)
+        if ignored := cast("list[str]", ended.result.summary["unknown_fields"]):
+            _say(f"igent: ignored unknown fields of the registrations: {', '.join(ignored)}")
     if ended.result is None or ended.result.stopped is not None:
         reason = ended.result.stopped if ended.result else "interrupted"
         _say(f"igent: {reason}. Nothing is lost; go on with: igent run --resume {directory}")

@@ -30,6 +30,7 @@ __all__ = [
     "OptionError",
     "RowError",
     "RunStopped",
+    "leaf",
 ]
 
 
@@ -115,6 +116,13 @@ class ModelUnavailable(ModelError):
     """A passing fault of the provider or the network; ten in a row stop the run."""
 
     code = "model-unavailable"
+
+
+def leaf(error: BaseException) -> BaseException:
+    """The first error inside a group of errors, however deep; any other error is itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

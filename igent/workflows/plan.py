@@ -88,22 +88,30 @@ async def load(settings: RunSettings) -> Inputs:
 
 
 async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
-    """Read every registration once: ids that stand more than once, unknown fields, the file's hash.
+    """Read and check every registration once: ids that stand more than once, unknown fields, the file's hash.
 
-    Raises `InputError` where the file cannot be read to its end.
+    Raises `InputError` where the file cannot be read to its end, and where not one of its rows can be used.
     """
     seen: set[str] = set()
     duplicates: set[str] = set()
     unknown: set[str] = set()
-    total = 0
+    total = bad = 0
     async for batch in inputs.rows.batches():
         total += len(batch.rows)
-        for row in batch.rows:
+        for index, row in enumerate(batch.rows, start=batch.first_row):
             if isinstance(row, dict):
                 unknown |= row.keys() - inputs.market.REGISTRATION_FIELDS
-            found = inputs.market.identify(row) if not isinstance(row, BadRow) else None
-            if found is not None:
-                (duplicates if found in seen else seen).add(found)
+            found = _read(_Place(batch, index, inputs.rows.name), row, inputs.market)
+            if isinstance(found, RowError):
+                bad, problem = bad + 1, str(found)
+            name = found.registration_id if isinstance(found, RowError) else found.id
+            if name is not None:
+                (duplicates if name in seen else seen).add(name)
+    if bad and bad == total:
+        remedy = "Is it the registrations file of this market?"
+        raise InputError(
+            file=inputs.rows.name, place="", problem=f"no row can be used; the last: {problem}", remedy=remedy
+        )
     fingerprint = inputs.rows.fingerprint
     assert fingerprint is not None, "a complete pass has a fingerprint"
     return Survey(
@@ -137,21 +145,29 @@ class _Place:
     def pointer(self) -> str:
         return f"{self.file}#{self.batch.base}/{self.index}"
 
-    def rejected(self, row: Json, field: str, problem: str, registration_id: str | None) -> Planned:
-        error = RowError(file=self.file, row=self.index, field=field, problem=problem, registration_id=registration_id)
-        return Planned(index=self.index, row=row, registration=error, outcome="rejected", codes=("row-invalid",))
+    def error(self, field: str, problem: str, registration_id: str | None) -> RowError:
+        return RowError(file=self.file, row=self.index, field=field, problem=problem, registration_id=registration_id)
+
+
+def _read(place: _Place, row: Json | BadRow, market: Market) -> Registration | RowError:
+    """One row by itself: the registration, or why it is rejected."""
+    if isinstance(row, BadRow):
+        return place.error(f"line {row.line}", row.problem, None)
+    try:
+        return market.read_registration(row, pointer=place.pointer)
+    except FieldError as exc:
+        return place.error(exc.field, exc.problem, market.identify(row))
 
 
 def _plan(place: _Place, row: Json | BadRow, inputs: Inputs, found: Survey, settings: RunSettings) -> Planned:
-    if isinstance(row, BadRow):
-        return place.rejected(None, f"line {row.line}", row.problem, None)
-    try:
-        registration = inputs.market.read_registration(row, pointer=place.pointer)
-    except FieldError as exc:
-        return place.rejected(row, exc.field, exc.problem, inputs.market.identify(row))
-    if registration.id in found.duplicates:
+    registration = _read(place, row, inputs.market)
+    if not isinstance(registration, RowError) and registration.id in found.duplicates:
         problem = f"{registration.id!r} stands in more than one row; none of them is used"
-        return place.rejected(row, "RegistrationNumber", problem, registration.id)
+        registration = place.error("RegistrationNumber", problem, registration.id)
+    row = None if isinstance(row, BadRow) else row
+    if isinstance(registration, RowError):
+        codes = ("row-invalid",)
+        return Planned(index=place.index, row=row, registration=registration, outcome="rejected", codes=codes)
     candidates = _candidates(registration, inputs.catalogue, settings)
     if not candidates.offers:
         return Planned(

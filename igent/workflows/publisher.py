@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from igent.domain.records import Json
+from igent.errors import JournalError
 from igent.store.files import Outputs
 from igent.store.journal import Journal
 from igent.workflows.projection import Projection
@@ -63,8 +64,12 @@ class Publisher:
             self._projection.fold(self._unfolded.popleft()[1])
 
     async def publish(self, documents: dict[str, bytes] | None = None) -> None:
-        """Write every file that changed, then the manifest."""
+        """Write every file that changed, then the manifest. Raises `JournalError` where the disk does not take it."""
         self._published = self._projection.committed
         extra = documents or {}
         position = self._journal.position_bytes
-        await self._outputs.publish({"capacity.json": self._projection.capacity(), **extra}, journal_bytes=position)
+        try:
+            await self._outputs.publish({"capacity.json": self._projection.capacity(), **extra}, journal_bytes=position)
+        except OSError as exc:
+            problem, remedy = f"cannot be written: {exc.strerror}", "See to the disk, then resume: nothing is lost"
+            raise JournalError(path=str(exc.filename), problem=problem, remedy=remedy) from exc

@@ -12,7 +12,7 @@ from typing import cast
 
 from igent import __version__, codec
 from igent.domain.records import Json
-from igent.errors import JournalError, OptionError, RunStopped
+from igent.errors import JournalError, OptionError, RunStopped, leaf
 from igent.store.files import Outputs, point_latest
 from igent.store.journal import Journal, Recovery
 from igent.workflows.plan import plan_rows
@@ -126,9 +126,9 @@ async def _go_through(
             await run_in_order(items, steps, first=first, window=session.pace.window, stop=control.stop)
             publishing.cancel()
     except* RunStopped as group:
-        stopped = str(group.exceptions[0])
+        stopped = str(leaf(group))
     except* JournalError as group:
-        raise group.exceptions[0] from None
+        raise leaf(group) from None
     await publisher.settle()
     interrupted = control.stop.is_set() and projection.committed < total
     return stopped or ("interrupted" if interrupted else None)

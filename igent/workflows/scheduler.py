@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from igent.errors import RunStopped
+from igent.errors import RunStopped, leaf
 
 __all__ = ["MAX_TRANSIENT_FAILURES", "Breaker", "Steps", "Turnstile", "run_in_order"]
 
@@ -111,4 +111,4 @@ async def run_in_order(
                 working.add(item.index)
                 group.create_task(one(item))
     except* RunStopped as stopped:
-        raise stopped.exceptions[0] from None
+        raise leaf(stopped) from None

@@ -9,7 +9,7 @@ from traceback import extract_tb
 from igent.accounting.spans import Timeline, recording, span
 from igent.agents.calls import CallSettings, Kept
 from igent.domain.allocation import balanced
-from igent.errors import JournalError
+from igent.errors import JournalError, leaf
 from igent.models.limits import CallSlots
 from igent.workflows.commit import Rules, commit_record, decide
 from igent.workflows.pipeline import Judged, Judging
@@ -98,7 +98,6 @@ class Worker:
 
 def _described(error: BaseException) -> str:
     """The first error of a group and where it was raised, for whoever mends it."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    frame = extract_tb(error.__traceback__)[-1]
-    return f"{error!r} in {frame.name}, {Path(frame.filename).name}:{frame.lineno}"
+    first = leaf(error)
+    frame = extract_tb(first.__traceback__)[-1]
+    return f"{first!r} in {frame.name}, {Path(frame.filename).name}:{frame.lineno}"
