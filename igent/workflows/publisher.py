@@ -44,15 +44,23 @@ class Publisher:
         await self._journal.durable(self.append(record))
 
     async def run(self, on_progress: Callable[[dict[str, Json]], None]) -> None:
-        """Fold and publish what is committed, until cancelled."""
-        while True:
-            await self._committed.wait()
-            self._committed.clear()
-            await self.settle()
-            on_progress(self._projection.counts())
-            pending = self._projection.committed - self._published
-            if pending >= max(self._flush_every, self._published // _GROWTH):
-                await self.publish()
+        """Fold and publish what is committed, until cancelled.
+
+        Folding goes on while files are written: a record takes ten times the memory of the rows that it becomes.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            publishing: asyncio.Task[None] | None = None
+            while True:
+                await self._committed.wait()
+                self._committed.clear()
+                await self.settle()
+                on_progress(self._projection.counts())
+                if (publishing is None or publishing.done()) and self._due():
+                    publishing = tasks.create_task(self.publish())
+
+    def _due(self) -> bool:
+        pending = self._projection.committed - self._published
+        return pending >= max(self._flush_every, self._published // _GROWTH)
 
     async def settle(self) -> None:
         """Wait until everything appended so far is on disk, and fold it."""

@@ -18,8 +18,8 @@ def made(name: str, start: float, end: float, parent: int = -1) -> Span:
     return Span(name=name, kind="work", start_s=start, end_s=end, parent=parent)
 
 
-def events(document: dict[str, Json], ph: str) -> list[dict[str, Json]]:
-    rows = cast(list[dict[str, Json]], document["traceEvents"])
+def events(document: bytes, ph: str) -> list[dict[str, Json]]:
+    rows = cast(dict[str, list[dict[str, Json]]], codec.load(document))["traceEvents"]
     return [row for row in rows if row["ph"] == ph]
 
 
@@ -121,7 +121,7 @@ def test_an_event_tells_registration_kind_work_and_wait() -> None:
 
 
 def test_the_document_of_nothing_is_still_a_trace() -> None:
-    assert codec.dump(trace_document([])) == b'{"traceEvents":[],"displayTimeUnit":"ms"}'
+    assert codec.load(trace_document([])) == {"traceEvents": [], "displayTimeUnit": "ms"}
 
 
 def names(selection: TraceSelection) -> list[str]:
