@@ -6,7 +6,6 @@ configuration or input, nothing called; 3 stopped, resumable; 130, 143 interrupt
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -150,8 +149,7 @@ def run(
 def _announce(settings: RunSettings) -> None:
     """Say on stderr what a user might not expect."""
     if settings.model == "rules":
-        key = "ANTHROPIC_API_KEY is set, but this version" if "ANTHROPIC_API_KEY" in os.environ else "This version"
-        _say(f"igent: model rules (offline; notes go to review). {key} does not call Claude yet.")
+        _say("igent: on the embedded model rules (offline; notes go to review); ANTHROPIC_API_KEY is not used yet")
     if settings.incentives is None:
         _say("igent: no --incentives, so orders have none")
 

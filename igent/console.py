@@ -7,7 +7,7 @@ import cProfile
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -71,42 +71,33 @@ def _rows(path: Path) -> list[dict[str, Json]]:
 class _Signals:
     """The first signal asks the run to end; the second cancels it."""
 
-    stop: asyncio.Event
-    task: asyncio.Task[RunResult]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
     received: list[int] = field(default_factory=list)
 
-    def receive(self, number: int) -> None:
+    def receive(self, number: int, task: asyncio.Task[None] | None) -> None:
         self.received.append(number)
         if len(self.received) == 1:
             self.stop.set()
-        else:
-            self.task.cancel()
+        elif task is not None:
+            task.cancel()
 
 
 def run_process(work: Work, *, quiet: bool, profile: Path | None) -> Ended:
-    """Run to the end, or to the end of what was under way when a signal came."""
+    """Run to the end, or to the end of what was under way when a signal came. Raises what the run raises."""
+    signals, results = _Signals(), list[RunResult]()
     with _profiled(profile) if profile else nullcontext(), _bar(quiet=quiet) as progress:
-        return asyncio.run(_supervised(work, progress))
+        control = Control(stop=signals.stop, progress=progress)
+        with suppress(asyncio.CancelledError):  # by the second signal: what was committed is in the journal
+            asyncio.run(_supervised(work, control, signals, results))
+    result = results[0] if results else None
+    return Ended(result=result, signal=signals.received[0] if signals.received else None)
 
 
-async def _supervised(work: Work, progress: Callable[[dict[str, Json], int], None]) -> Ended:
-    control = Control(stop=asyncio.Event(), progress=progress)
-    loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(_as_coroutine(work, control))
-        signals = _Signals(control.stop, task)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, signals.receive, number)
-        await asyncio.wait([task])
-        if task.cancelled():
-            return Ended(signal=signals.received[0])
-        if error := task.exception():
-            raise error
-    return Ended(result=task.result(), signal=signals.received[0] if signals.received else None)
-
-
-async def _as_coroutine(work: Work, control: Control) -> RunResult:
-    return await work(control)
+async def _supervised(work: Work, control: Control, signals: _Signals, results: list[RunResult]) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, signals.receive, number, task)
+    results.append(await work(control))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from igent.domain.records import Json
 
-__all__ = ["MAX_ROWS", "Listing", "closing", "progress_line"]
+__all__ = ["Listing", "MAX_ROWS", "closing", "progress_line"]
 
 # A screen's worth: more registrations than this are counted, not listed.
 MAX_ROWS = 20

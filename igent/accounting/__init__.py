@@ -1,1 +1,1 @@
-
+"""Accounting: where time and tokens went. Pure."""

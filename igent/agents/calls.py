@@ -19,7 +19,7 @@ from igent.errors import ModelError, ModelTimeout, ModelUnavailable
 from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd
 from igent.models.limits import CallSlots
 
-__all__ = ["LINGER_S", "CallSettings", "Calls", "Kept"]
+__all__ = ["CallSettings", "Calls", "Kept", "LINGER_S"]
 
 # What a stream gets to end by itself after its answer: a provider's closing events follow within a round trip.
 LINGER_S = 0.25
@@ -51,27 +51,35 @@ Keep = Callable[[Kept], Awaitable[None]]
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read of one stream."""
+    """What has been read of one stream; `answer` is the text up to the first object of the asked form."""
 
     kind: ReplyKind
     extractor: JsonExtractor = field(default_factory=JsonExtractor)
-    pieces: list[str] = field(default_factory=list)
-    answered: bool = False
+    pieces: list[bytes] = field(default_factory=list)
+    answer: str | None = None
     end: ReplyEnd | None = None
 
     def take(self, event: ModelEvent) -> None:
-        """Add one event; `answered` once an object of the asked form is complete."""
+        """Add one event."""
         if isinstance(event, ReplyEnd):
             self.end = event
             return
-        self.pieces.append(event)
-        if not self.answered:
-            found = self.extractor.feed(event.encode())
-            self.answered = any(maybe_answer(self.kind, candidate) is not None for candidate in found)
+        # Half a surrogate pair, which a lenient JSON decoder lets through, has no UTF-8 form.
+        data = event.encode("utf-8", "replace")
+        self.pieces.append(data)
+        found = self.extractor.feed(data)
+        if self.answer is None and any(maybe_answer(self.kind, candidate) is not None for candidate in found):
+            self.answer = self.text
 
     @property
     def text(self) -> str:
-        return "".join(self.pieces)
+        """All that was said so far."""
+        return b"".join(self.pieces).decode("utf-8", "replace")
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is worth waiting for: the stream has ended, or goes on after its answer."""
+        return self.end is not None or self.extractor.trailing_text
 
 
 class Calls:
@@ -92,26 +100,26 @@ class Calls:
         self._recorded = recorded or {}
         self.made: Counter[str] = Counter()
         self.usage = Usage()
-        self.failed: ModelError | None = None
 
     async def ask(self, request: ModelRequest) -> str:
         """The reply to a request: what was said up to its answer, "" where the way it ended makes it none.
 
-        Raises `ModelTimeout` past the deadline and whatever `ModelError` the model raises.
+        Raises `ModelTimeout` past the deadline, `RunStopped` where no more calls are to begin, and whatever
+        `ModelError` the model raises.
         """
         recorded = self._recorded.pop(request.digest, None)
         if recorded is not None:
+            self.made[request.kind] += 1
             self.made["replayed"] += 1
+            self.usage += _estimated(request, recorded)
             return recorded
         with span("call", "wait"):
-            reading = await self._read(request)
-        complete = reading.end is None or reading.end.stop_reason in _ANSWERED
-        kept = Kept(request=request, text=reading.text, accepted=complete)
+            kept = await self._read(request)
         with span("journal", "wait"):
             await self._keep(kept)
         return kept.text if kept.accepted else ""
 
-    async def _read(self, request: ModelRequest) -> _Reading:
+    async def _read(self, request: ModelRequest) -> Kept:
         with span("slot", "wait"):
             await self._settings.slots.acquire(request.priority)
         self.made[request.kind] += 1
@@ -123,8 +131,11 @@ class Calls:
         except BaseException:
             await self._close(stream, request, reading)
             raise
+        text = reading.text if reading.answer is None else reading.answer
+        accepted = reading.end is None or reading.end.stop_reason in _ANSWERED
         self._lingering.create_task(self._linger(stream, request, reading))
-        return reading
+        await asyncio.sleep(0)  # from its first step on the lingering task gives the slot back, whatever happens here
+        return Kept(request=request, text=text, accepted=accepted)
 
     async def _until_answer(self, stream: AsyncGenerator[ModelEvent, None], reading: _Reading) -> None:
         name, deadline_s = self._settings.model.name, self._settings.deadline_s
@@ -132,7 +143,7 @@ class Calls:
             async with asyncio.timeout(deadline_s):
                 async for event in stream:
                     reading.take(event)
-                    if reading.end or (reading.answered and self._settings.early_json):
+                    if reading.end or (reading.answer is not None and self._settings.early_json):
                         return
         except TimeoutError:
             raise ModelTimeout(name, deadline_s) from None
@@ -140,24 +151,22 @@ class Calls:
 
     async def _linger(self, stream: AsyncGenerator[ModelEvent, None], request: ModelRequest, reading: _Reading) -> None:
         """Read an answered stream to its end, unless it says more than white space or takes too long."""
-        rest = _Reading(kind=request.kind, answered=True, end=reading.end)
         try:
             async with asyncio.timeout(LINGER_S):
-                while rest.end is None and not rest.text.strip():
-                    rest.take(await anext(stream))
+                while not reading.over:
+                    reading.take(await anext(stream))
         except (TimeoutError, StopAsyncIteration, ModelError):
             pass  # the answer is in use already; only its usage is less exact
         finally:
-            reading.end = rest.end
             await self._close(stream, request, reading)
 
     async def _close(self, stream: AsyncGenerator[ModelEvent, None], request: ModelRequest, reading: _Reading) -> None:
         self._settings.slots.release()
         await stream.aclose()
-        self.usage += reading.end.usage if reading.end else _estimated(request, reading)
+        self.usage += reading.end.usage if reading.end else _estimated(request, reading.text)
 
 
-def _estimated(request: ModelRequest, reading: _Reading) -> Usage:
-    """The usage of a stream that was closed before it was told: from the texts, and marked."""
-    prompt, text = estimate_tokens(request.prompt), estimate_tokens(reading.text)
-    return Usage(input_tokens=prompt, output_tokens=text, estimated=True)
+def _estimated(request: ModelRequest, text: str) -> Usage:
+    """The usage of a call that never told it: from the texts, and marked."""
+    prompt, reply = estimate_tokens(request.prompt), estimate_tokens(text)
+    return Usage(input_tokens=prompt, output_tokens=reply, estimated=True)

@@ -31,7 +31,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-__all__ = ["MAX_DEPTH", "MAX_OBJECT_BYTES", "JsonExtractor"]
+__all__ = ["JsonExtractor", "MAX_DEPTH", "MAX_OBJECT_BYTES"]
 
 # A decision takes some hundred bytes and a model's longest answer some tens of thousands: what is larger is a runaway.
 MAX_OBJECT_BYTES: Final = 64 * 1024

@@ -54,9 +54,10 @@ def opening(task: Task, market: Market, unfiltered: Unfiltered | None = None) ->
     ]
     if unfiltered is not None:
         parts.append(("OTHER OFFERS", [market.offer_facts(offer) for offer in unfiltered.others]))
-        parts.append(("REGISTRATION", dict(unfiltered.row)))
     if isinstance(task, OrderTask):
         parts.append(("INCENTIVES", _incentives(task)))
+    if unfiltered is not None:
+        parts.append(("REGISTRATION", dict(unfiltered.row)))
     parts += [("HOUSEHOLD", _household(task)), ("NOTE", task.registration.note)]
     return _text(parts)
 
@@ -79,13 +80,21 @@ def veto_text(codes: Sequence[str]) -> str:
 def read_shown(text: str) -> Shown:
     """What an opening or a critic's message shows. Raises `NotAPromptError` for any other text."""
     lines = text.split("\n")
-    parts = {heading: codec.load(line) for heading, line in zip(lines[::2], lines[1::2], strict=False)}
+    try:
+        parts = {heading: codec.load(line) for heading, line in zip(lines[::2], lines[1::2], strict=False)}
+    except codec.DecodeError as exc:
+        raise NotAPromptError(str(exc)) from exc
     offers, household, note = parts.get("OFFERS"), parts.get("HOUSEHOLD"), parts.get("NOTE")
     incentives, proposal = parts.get("INCENTIVES", []), parts.get("PROPOSAL")
-    if not isinstance(offers, list) or not isinstance(household, dict) or not isinstance(incentives, list):
+    if (
+        parts.get("TASK") not in ("match", "order")
+        or not isinstance(offers, list)
+        or not isinstance(household, dict)
+        or not isinstance(incentives, list)
+    ):
         raise NotAPromptError("the text is not an opening message")
     return Shown(
-        task=str(parts["TASK"]),
+        task=str(parts.get("TASK")),
         offers=tuple(offer for offer in offers if isinstance(offer, dict)),
         household=household,
         note=note if isinstance(note, str) else None,

@@ -25,6 +25,8 @@ _Why = Annotated[str, Field(max_length=1_000)]
 _MAX_IDS = 512
 _MAX_WORDS = 16
 
+_PerOffer = Annotated[dict[_Id, Ruling], Field(max_length=_MAX_IDS)]
+
 VetoCode = Literal["note-ignored", "tier-order", "offer-excluded", "payment", "incentive", "other"]
 
 
@@ -40,7 +42,7 @@ class _Match(_Reply):
 
 class _Order(_Reply):
     payment: Payment | None
-    incentives: Annotated[dict[_Id, Ruling | dict[_Id, Ruling]], Field(max_length=_MAX_IDS)]
+    incentives: Annotated[dict[_Id, Ruling | _PerOffer], Field(max_length=_MAX_IDS)]
     words: Annotated[list[_Words], Field(max_length=_MAX_WORDS)] = []
     why: _Why = ""
 
@@ -70,7 +72,7 @@ def maybe_answer(kind: ReplyKind, candidate: bytes) -> Answer | None:
 
 def find_answer(kind: ReplyKind, reply: str) -> Answer | None:
     """The first answer in a whole reply, or None."""
-    answers = (maybe_answer(kind, candidate) for candidate in JsonExtractor().feed(reply.encode()))
+    answers = (maybe_answer(kind, candidate) for candidate in JsonExtractor().feed(reply.encode("utf-8", "replace")))
     return next((answer for answer in answers if answer is not None), None)
 
 

@@ -1,1 +1,1 @@
-
+"""The domain: records, rules, prices, incentives, ledger, allocation, verification, orders. Pure."""

@@ -48,8 +48,9 @@ class Amount:
 class Incentive:
     """An incentive as a market has read it; None in a condition means that there is no such condition.
 
-    `areas` are those where it certainly applies, `uncertain_areas` those where only part of the households are
-    covered. `never_decided` names why code may never promise its amount; `prose` is a condition to be judged.
+    `areas` are those where it certainly applies, `uncertain_areas` those where perhaps only part of the households are
+    covered (None: everywhere else, since where it applies is not known in full). `never_decided` names why code may
+    never promise its amount; `prose` is a condition to be judged.
     """
 
     id: str
@@ -64,7 +65,7 @@ class Incentive:
     ends: date | None = None
     paused: bool = False
     areas: frozenset[str] | None = None
-    uncertain_areas: frozenset[str] = frozenset()
+    uncertain_areas: frozenset[str] | None = frozenset()
     never_decided: str | None = None
     prose: str | None = None
     excludes: frozenset[str] = frozenset()
@@ -123,7 +124,8 @@ def _standing(incentive: Incentive, registration: Registration, as_of: date) -> 
 
 def _exclusion(incentive: Incentive, registration: Registration, as_of: date) -> str | None:
     everywhere = incentive.areas is None
-    here = everywhere or registration.area in (incentive.areas or ()) or registration.area in incentive.uncertain_areas
+    unsure = incentive.uncertain_areas is None or registration.area in incentive.uncertain_areas
+    here = everywhere or registration.area in (incentive.areas or ()) or unsure
     owner = registration.owner_status
     checks = (
         ("product", incentive.product_types.isdisjoint(want.product_type for want in registration.wants)),
@@ -140,10 +142,10 @@ def _exclusion(incentive: Incentive, registration: Registration, as_of: date) ->
 def _obstacle(incentive: Incentive, registration: Registration) -> str | None:
     sure = incentive.areas is None or registration.area in incentive.areas
     checks = (
+        (incentive.never_decided, incentive.never_decided is not None),
         ("fact-missing: geography", not sure),
         ("fact-missing: owner_status", incentive.owner_status is not None and registration.owner_status is None),
         ("fact-missing: income", incentive.low_income),
-        (incentive.never_decided, incentive.never_decided is not None),
         ("amount-unclear", incentive.amount is None),
         ("prerequisite", bool(incentive.requires)),
     )

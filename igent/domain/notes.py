@@ -15,10 +15,20 @@ __all__ = ["MAX_NOTE_CHARS", "NoteTooLongError", "clean_note", "occurs_in"]
 MAX_NOTE_CHARS = 2_000
 
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
+
+# What Unicode calls default-ignorable beyond those categories: variation selectors, joiners and letters without a form
+# (https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt, version 16).
+_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 _MASKS = (
     (re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE), "[link]"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
-    (re.compile(r"(?<![\w$])\+?\d(?:[\s().-]{0,2}\d){6,14}(?!\w)"), "[phone]"),
+    # Ten digits as North American numbers group them, seven with a separator, or anything behind a plus sign.
+    (
+        re.compile(
+            r"(?<![\w$.,-])(?:\+\d[\d\s().-]{6,16}\d|(?:1[\s.-]?)?\(?\d{3}\)?[\s.-]?\d{3}[\s.-]?\d{4}|\d{3}[\s.-]\d{4})(?![\w-])"
+        ),
+        "[phone]",
+    ),
 )
 
 
@@ -28,12 +38,12 @@ class NoteTooLongError(ValueError):
 
 def clean_note(text: str) -> str | None:
     """The note as one line of visible text, or None where nothing is left. Raises `NoteTooLongError`."""
-    visible = "".join(_visible(char) for char in unicodedata.normalize("NFC", text))
-    note = " ".join(visible.split())
-    if len(note) > MAX_NOTE_CHARS:
-        raise NoteTooLongError(f"{len(note)} characters, at most {MAX_NOTE_CHARS} are shown to a model")
+    visible = "".join(map(_visible, _IGNORABLE.sub("", text)))
+    note = " ".join(unicodedata.normalize("NFC", visible).split())
     for pattern, mask in _MASKS:
         note = pattern.sub(mask, note)
+    if len(note) > MAX_NOTE_CHARS:
+        raise NoteTooLongError(f"{len(note)} characters, at most {MAX_NOTE_CHARS} are shown to a model")
     return note or None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from igent.domain.incentives import Incentive, Standing, amount_of
+from igent.domain.incentives import Incentive, Standing, Timing, amount_of
 from igent.domain.pricing import Line, lines_for, money
 from igent.domain.records import Json, Offer, Payment, Price, PriceRow, Registration
 from igent.domain.verify import OrderDecision, OrderTask
@@ -55,13 +55,14 @@ class Order:
         """The sum of the lines."""
         return sum((line.price for line in self.lines), Decimal(0))
 
-    def granted(self, *timings: str) -> Decimal:
-        """The sum of decided incentives, of the given timings where any are given."""
-        decided = (g for g in self.grants if g.amount is not None and (not timings or g.incentive.timing in timings))
-        return sum((g.amount for g in decided if g.amount is not None), Decimal(0))
+    def granted(self, *timings: Timing) -> Decimal:
+        """The sum of the decided incentives of these timings; a yearly estimate is never decided money."""
+        decided = (g.amount for g in self.grants if g.incentive.timing in timings)
+        return sum((amount for amount in decided if amount is not None), Decimal(0))
 
     def as_record(self) -> dict[str, Json]:
         """The order as in `pos.json`, but for `po_id`, which is a hash of it."""
+        total = self.granted("point-of-sale", "after-purchase")
         record: dict[str, Json] = {
             "registration_id": self.registration.id,
             "campaign": self.registration.campaign,
@@ -71,9 +72,9 @@ class Order:
             "lines": [_line_record(line) for line in self.lines],
             "subtotal": money(self.subtotal),
             "incentives": [grant.as_record() for grant in self.grants],
-            "incentive_total": money(self.granted()),
+            "incentive_total": money(total),
             "amount_due": money(self.subtotal - self.granted("point-of-sale")),
-            "net_total": money(self.subtotal - self.granted()),
+            "net_total": money(self.subtotal - total),
         }
         return record if self.payment == "cash" else record | {"financing": _financing(self)}
 
@@ -98,7 +99,7 @@ def build_order(task: OrderTask, offer: Offer, decision: OrderDecision, *, curre
 
 
 def _grants(task: OrderTask, offer: Offer, decision: OrderDecision, lines: Sequence[Line]) -> Iterable[Grant]:
-    """Decide each incentive that concerns the household; what would exceed the price of its lines stays undecided."""
+    """Decide each incentive that concerns the household; one that exceeds what is left of the price is undecided."""
     left = sum((line.price for line in lines), Decimal(0))
     open_ids = {standing.incentive.id: key for key, standing in task.open_ids.items()}
     for standing in task.standings:
@@ -107,10 +108,16 @@ def _grants(task: OrderTask, offer: Offer, decision: OrderDecision, lines: Seque
         if ruling == "no":
             continue
         grant = _grant(standing, lines, ruled=ruling)
-        if grant.amount is not None and grant.amount > left:
-            grant = Grant(incentive=standing.incentive, reason="exceeds-price", at_most=left)
+        at_most = min(left, _eligible(standing.incentive, lines))
+        if grant.amount is not None and grant.amount > at_most:
+            grant = Grant(incentive=standing.incentive, reason="exceeds-price", at_most=at_most)
         left -= grant.amount or Decimal(0)
         yield grant
+
+
+def _eligible(incentive: Incentive, lines: Sequence[Line]) -> Decimal:
+    """The price of the lines that an incentive is for."""
+    return sum((line.price for line in lines if line.product.type in incentive.product_types), Decimal(0))
 
 
 def _grant(standing: Standing, lines: Sequence[Line], *, ruled: str | None) -> Grant:

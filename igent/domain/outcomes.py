@@ -76,8 +76,8 @@ def hold_place(outcome: Outcome, task: MatchTask, ledger: Ledger, allocate: Allo
 
 
 def _tiers(decision: MatchDecision, task: MatchTask) -> list[list[Offer]]:
-    offers = {offer.id: offer for offer in task.offers}
-    return [[offers[offer_id] for offer_id in tier] for tier in decision.fit or ()]
+    """The offers of each tier in file order: how a reply lists them within a tier means nothing."""
+    return [[offer for offer in task.offers if offer.id in tier] for tier in decision.fit or ()]
 
 
 def _suppliers(tiers: list[list[Offer]]) -> list[Json]:

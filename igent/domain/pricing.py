@@ -9,8 +9,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from igent.domain.records import Offer, PriceRow, Product, Registration, Want
 
 __all__ = [
-    "MAX_QUANTITY_GAP",
     "Line",
+    "MAX_QUANTITY_GAP",
     "cheapest",
     "line_for",
     "lines_for",

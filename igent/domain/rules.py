@@ -36,7 +36,7 @@ class Catalogue:
     def elsewhere(self, registration: Registration) -> tuple[Offer, ...]:
         """Every other supplier's offers of the wanted types: what an unfiltered prompt shows beside the candidates."""
         types = tuple(want.product_type for want in registration.wants)
-        return offers_of((s for s in self.suppliers if registration.area not in s.areas), types)
+        return offers_of((s for s in self.suppliers if registration.area not in s.areas), types, prefix="x")
 
     def _for_types(self, area: str, types: tuple[str, ...]) -> Candidates:
         key = (area, types)
@@ -54,11 +54,11 @@ class Catalogue:
         return Candidates(offers=offers)
 
 
-def offers_of(suppliers: Iterable[Supplier], types: Sequence[str]) -> tuple[Offer, ...]:
-    """Every bundle of one product per wanted type and supplier, in file order, numbered from `o1`."""
+def offers_of(suppliers: Iterable[Supplier], types: Sequence[str], *, prefix: str = "o") -> tuple[Offer, ...]:
+    """Every bundle of one product per wanted type and supplier, in file order, numbered from 1."""
     bundles = [(supplier, bundle) for supplier in suppliers for bundle in _bundles(supplier, types)]
     return tuple(
-        Offer(id=f"o{number}", supplier=supplier, products=bundle)
+        Offer(id=f"{prefix}{number}", supplier=supplier, products=bundle)
         for number, (supplier, bundle) in enumerate(bundles, start=1)
     )
 

@@ -15,6 +15,7 @@ from igent.domain.notes import occurs_in
 from igent.domain.records import Json, Offer, Payment, Registration
 
 __all__ = [
+    "MAX_VIOLATIONS",
     "MatchDecision",
     "MatchTask",
     "OrderDecision",
@@ -26,6 +27,9 @@ __all__ = [
     "verify_match",
     "verify_order",
 ]
+
+# What a repair turn shows: a reply that breaks more rules than this is no nearer to an answer for hearing of them all.
+MAX_VIOLATIONS = 20
 
 Ruling = Literal["yes", "no", "unsure"]
 VerdictKind = Literal["proven", "plausible", "undecided", "violated"]
@@ -141,7 +145,7 @@ def verify_order(decision: OrderDecision, task: OrderTask) -> Verdict:
 
 def _verdict(violations: list[Violation], *, proven: bool) -> Verdict:
     if violations:
-        return Verdict(kind="violated", violations=tuple(violations))
+        return Verdict(kind="violated", violations=tuple(dict.fromkeys(violations))[:MAX_VIOLATIONS])
     return Verdict(kind="proven" if proven else "plausible")
 
 

@@ -36,6 +36,7 @@ class Market(Protocol):
     __name__: str
     CURRENCY: str
     REGISTRATION_FIELDS: frozenset[str]
+    PRIVATE_FIELDS: frozenset[str]
 
     def identify(self, row: Json) -> str | None:
         """The registration's id, where a row has one that can be read."""

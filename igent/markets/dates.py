@@ -8,8 +8,10 @@ from datetime import date
 
 __all__ = ["read_date"]
 
-_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_MONTHS = {name: number for number, name in enumerate(_NAMES, start=1)}
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 _ISO = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
 _WORDS = re.compile(r"(\d{1,2})\s+([a-z]+)\.?,?\s+(\d{4})", re.IGNORECASE)
 _OPEN = re.compile(r"no (end|start) date|open|ongoing|none", re.IGNORECASE)
@@ -23,13 +25,18 @@ def read_date(text: str | None, *, last: bool) -> date | None:
     if text is None or _OPEN.fullmatch(text):
         return None
     if found := _ISO.fullmatch(text):
-        year, month, day = (int(part) if part else None for part in found.groups())
+        year, month, day = (None if part is None else int(part) for part in found.groups())
         return _edge(year or 0, month, day, last=last)
-    if (found := _WORDS.fullmatch(text)) and (month := _MONTHS.get(found[2][:3].lower())):
-        return date(int(found[3]), month, int(found[1]))
+    if (found := _WORDS.fullmatch(text)) and (months := _months_like(found[2].lower())):
+        return date(int(found[3]), months[0], int(found[1]))
     raise ValueError(f"{text!r} is not a date like 2025-12-31, 2025 or 1 jan 2024")
 
 
 def _edge(year: int, month: int | None, day: int | None, *, last: bool) -> date:
-    whole_month = month or (12 if last else 1)
-    return date(year, whole_month, day or (monthrange(year, whole_month)[1] if last else 1))
+    whole_month = month if month is not None else (12 if last else 1)
+    return date(year, whole_month, day if day is not None else (monthrange(year, whole_month)[1] if last else 1))
+
+
+def _months_like(word: str) -> list[int]:
+    """The months whose name begins with three letters or more of it."""
+    return [number for number, name in enumerate(_MONTHS, start=1) if len(word) > 2 and name.startswith(word)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,12 +16,14 @@ __all__ = ["FieldError", "Fields", "object_at"]
 MAX_COUNT = 1_000_000
 MAX_MONEY = Decimal(10) ** 9
 
+_NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
+
 
 class FieldError(ValueError):
-    """A field that cannot be read; `field` is its name, `problem` says what was found and what is expected."""
+    """A field that cannot be read: its name, what was found and what is expected, and the object that it is in."""
 
-    def __init__(self, field: str, problem: str) -> None:
-        self.field, self.problem = field, problem
+    def __init__(self, field: str, problem: str, pointer: str = "") -> None:
+        self.field, self.problem, self.pointer = field, problem, pointer
         super().__init__(f"{field}: {problem}")
 
 
@@ -31,11 +34,15 @@ class Fields:
     values: Mapping[str, Json]
     pointer: str
 
+    def error(self, field: str, problem: str) -> FieldError:
+        """What is wrong with a field of this object."""
+        return FieldError(field, problem, self.pointer)
+
     def text(self, field: str) -> str:
         """A string that is not blank; a whole number counts as its digits."""
         value = self.maybe_text(field)
         if value is None:
-            raise FieldError(field, "is missing or empty; a text is needed")
+            raise self.error(field, "is missing or empty; a text is needed")
         return value
 
     def maybe_text(self, field: str) -> str | None:
@@ -44,14 +51,14 @@ class Fields:
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if value is not None and not isinstance(value, str):
-            raise FieldError(field, f"is {_kind(value)}; a text is needed")
+            raise self.error(field, f"is {_kind(value)}; a text is needed")
         return value.strip() or None if value is not None else None
 
     def count(self, field: str) -> int:
         """A whole number of at least 0."""
         value = self.maybe_count(field)
         if value is None:
-            raise FieldError(field, "is missing; a whole number is needed")
+            raise self.error(field, "is missing; a whole number is needed")
         return value
 
     def maybe_count(self, field: str) -> int | None:
@@ -60,21 +67,21 @@ class Fields:
         if number is None:
             return None
         if number != number.to_integral_value() or not 0 <= number <= MAX_COUNT:
-            raise FieldError(field, f"is {number}; a whole number from 0 to {MAX_COUNT} is needed")
+            raise self.error(field, f"is {number}; a whole number from 0 to {MAX_COUNT} is needed")
         return int(number)
 
     def amount(self, field: str) -> Decimal:
         """An amount of money of at least 0."""
         value = self.maybe_amount(field)
         if value is None:
-            raise FieldError(field, "is missing; an amount is needed")
+            raise self.error(field, "is missing; an amount is needed")
         return value
 
     def maybe_amount(self, field: str) -> Decimal | None:
         """An amount of at least 0, exactly as it was written; None where missing, null or blank."""
         number = self._number(field)
         if number is not None and not 0 <= number <= MAX_MONEY:
-            raise FieldError(field, f"is {number}; an amount from 0 to {MAX_MONEY:.0f} is needed")
+            raise self.error(field, f"is {number}; an amount from 0 to {MAX_MONEY:.0f} is needed")
         return number
 
     def maybe_flag(self, field: str) -> bool | None:
@@ -86,13 +93,13 @@ class Fields:
             return value
         if value in (0, 1):
             return bool(value)
-        raise FieldError(field, f"is {value!r}; 0 or 1 is needed")
+        raise self.error(field, f"is {value!r}; 0 or 1 is needed")
 
     def items(self, field: str) -> list[Json]:
         """A JSON array."""
         value = self.values.get(field)
         if not isinstance(value, list):
-            raise FieldError(field, f"is {_kind(value)}; an array is needed")
+            raise self.error(field, f"is {_kind(value)}; an array is needed")
         return value
 
     def child(self, field: str, index: int) -> Fields:
@@ -100,7 +107,7 @@ class Fields:
         value = self.items(field)[index]
         pointer = f"{self.pointer}/{field}/{index}"
         if not isinstance(value, dict):
-            raise FieldError(field, f"item {index} is {_kind(value)}; an object is needed")
+            raise self.error(field, f"item {index} is {_kind(value)}; an object is needed")
         return Fields(value, pointer)
 
     def children(self, field: str) -> list[Fields]:
@@ -113,22 +120,22 @@ class Fields:
         if value is None:
             return {}
         if not isinstance(value, dict):
-            raise FieldError(field, f"is {_kind(value)}; an object is needed")
+            raise self.error(field, f"is {_kind(value)}; an object is needed")
         return value
 
     def _number(self, field: str) -> Decimal | None:
         value = self.values.get(field)
-        if value is None or value == "":
+        text = value.strip() if isinstance(value, str) else None
+        if value is None or text == "":
             return None
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise FieldError(field, f"is {_kind(value)}; a number is needed")
+            raise self.error(field, f"is {_kind(value)}; a number is needed")
+        if text is not None and not _NUMBER.fullmatch(text):
+            raise self.error(field, f"is {value!r}; a number is needed")
         # repr() of a float is the shortest text that reads back as it, so a price keeps the digits it was written with.
-        try:
-            number = Decimal(value.strip() if isinstance(value, str) else repr(value))
-        except ArithmeticError:
-            raise FieldError(field, f"is {value!r}; a number is needed") from None
+        number = Decimal(repr(value) if text is None else text)
         if not number.is_finite():
-            raise FieldError(field, f"is {value!r}; a finite number is needed")
+            raise self.error(field, f"is {value!r}; a finite number is needed")
         return number
 
 

@@ -5,22 +5,34 @@ from __future__ import annotations
 import asyncio
 import heapq
 
+from igent.errors import RunStopped
+
 __all__ = ["CallSlots"]
 
 
 class CallSlots:
-    """`limit` slots; whoever waits with the lowest priority number is served first, equals in order of arrival."""
+    """`limit` slots; whoever waits with the lowest priority number is served first, equals in order of arrival.
 
-    def __init__(self, limit: int) -> None:
+    Once `closed` is set nobody gets one any more: calls in flight end, no other begins.
+    """
+
+    def __init__(self, limit: int, *, closed: asyncio.Event | None = None) -> None:
         self._free = limit
+        self._closed = closed or asyncio.Event()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = 0
 
     async def acquire(self, priority: int) -> None:
-        """Wait for a slot and take it; every `acquire` that returns needs one `release`."""
+        """Wait for a slot and take it; every `acquire` that returns needs one `release`. Raises `RunStopped`."""
         if self._free and not self._waiting:
             self._free -= 1
-            return
+        else:
+            await self._turn(priority)
+        if self._closed.is_set():
+            self.release()
+            raise RunStopped("interrupted")
+
+    async def _turn(self, priority: int) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._arrivals += 1
         heapq.heappush(self._waiting, (priority, self._arrivals, turn))

@@ -13,7 +13,7 @@ from igent import codec
 from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.prompts import read_shown
 from igent.domain.records import Json
-from igent.markets.base import Market, Shown
+from igent.markets.base import Facts, Market, Shown
 from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, chunks
 
 __all__ = ["CAUTIOUS", "Judgement", "RulesModel", "keyword_judgement"]
@@ -76,12 +76,22 @@ CAUTIOUS = Judgement(match=_cautious_match, order=_cautious_order)
 
 def _critique(own: dict[str, Json], shown: Shown) -> dict[str, Json]:
     """Approve what one would have answered oneself; where one would not have answered, say so."""
-    keys = ("fit",) if shown.task == "match" else ("payment", "incentives")
-    if own[keys[0]] is None:
-        return {"verdict": "undecided", "codes": [], "why": "not for rules to judge"}
-    if all(own[key] == (shown.proposal or {}).get(key) for key in keys):
+    proposal = shown.proposal or {}
+    differing = [key for key in ("fit", "payment", "incentives") if own.get(key) != proposal.get(key)]
+    if not differing:
         return {"verdict": "approve", "codes": [], "why": "agrees with the rules"}
-    return {"verdict": "veto", "codes": ["tier-order" if shown.task == "match" else "other"], "why": "differs"}
+    if own.get(differing[0]) is None or _open_rulings(own, proposal):
+        return {"verdict": "undecided", "codes": [], "why": "not for rules to judge"}
+    code = {"fit": "tier-order", "payment": "payment", "incentives": "incentive"}[differing[0]]
+    return {"verdict": "veto", "codes": [code], "why": "differs"}
+
+
+def _open_rulings(own: dict[str, Json], proposal: Facts) -> bool:
+    """Whether all that differs is a ruling where one is unsure oneself."""
+    mine, theirs = own.get("incentives"), proposal.get("incentives")
+    if own.get("payment") != proposal.get("payment") or not isinstance(mine, dict) or not isinstance(theirs, dict):
+        return False
+    return mine.keys() == theirs.keys() and all(mine[key] in ("unsure", theirs[key]) for key in mine)
 
 
 def _opening(request: ModelRequest) -> str:

@@ -103,7 +103,7 @@ class SimulatedModel:
 
 def _draws(seed: int, request: ModelRequest) -> list[float]:
     """Four independent numbers in (0, 1)."""
-    key = f"{seed}|{request.agent}|{request.digest}|{request.attempt}".encode()
+    key = f"{seed}|{request.kind}|{request.attempt}|{request.prompt}".encode()
     drawn = hashlib.sha256(key).digest()
     return [(int.from_bytes(drawn[i : i + 6], "big") + 0.5) / 2**48 for i in range(0, 24, 6)]
 

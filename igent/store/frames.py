@@ -21,16 +21,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from zlib import crc32
 
-__all__ = [
-    "HEADER_BYTES",
-    "MAGIC",
-    "MAX_PAYLOAD_BYTES",
-    "Ending",
-    "Frame",
-    "FrameScanner",
-    "Tip",
-    "encode_frame",
-]
+__all__ = ["Ending", "Frame", "FrameScanner", "HEADER_BYTES", "MAGIC", "MAX_PAYLOAD_BYTES", "Tip", "encode_frame"]
 
 MAGIC = b"igent-journal-1\n"
 

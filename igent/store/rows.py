@@ -9,17 +9,7 @@ from igent import codec
 from igent.domain.records import Json
 from igent.errors import InputError
 
-__all__ = [
-    "CHUNK_BYTES",
-    "ROW_BYTES",
-    "BadRow",
-    "LineSplitter",
-    "Row",
-    "input_error",
-    "is_lines",
-    "load",
-    "text_of",
-]
+__all__ = ["BadRow", "CHUNK_BYTES", "LineSplitter", "ROW_BYTES", "Row", "input_error", "is_lines", "load", "text_of"]
 
 CHUNK_BYTES = 256 << 10  # larger reads are no faster: a thread hop is then 1 % of the time to parse what it brings
 ROW_BYTES = 1 << 20  # 1,500 times a usual row; past it a quote or a line end is missing

@@ -25,12 +25,12 @@ from igent.store.rows import CHUNK_BYTES, BadRow, Row
 
 __all__ = [
     "BATCH_ROWS",
-    "DOCUMENT_BYTES",
-    "LARGE_BYTES",
     "BadRow",
     "Batch",
+    "DOCUMENT_BYTES",
     "Document",
     "Fingerprint",
+    "LARGE_BYTES",
     "Row",
     "RowFile",
     "read_document",

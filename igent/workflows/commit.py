@@ -13,7 +13,7 @@ from igent.domain.ledger import Ledger
 from igent.domain.outcomes import Outcome, Settled, hold_place, order_at, place_for
 from igent.domain.records import Json, Offer, Registration
 from igent.domain.verify import MatchDecision, OrderDecision
-from igent.errors import ModelError, RowError
+from igent.errors import ModelError, RowError, RunStopped
 from igent.workflows.pipeline import Judged, PhaseResult
 from igent.workflows.plan import Planned
 
@@ -66,6 +66,7 @@ def _outcome(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> 
     for phase, result in (("match", judged.match), ("order", judged.order)):
         if isinstance(result, ModelError):
             return Outcome(kind="failed", codes=(result.code,), details={"phase": phase, "error": str(result)})
+        assert not isinstance(result, RunStopped), "what was abandoned is not committed"
         if result is None or result.status == "review":
             codes = result.codes if result else ("not-judged",)
             return Outcome(kind="review", codes=codes, details={"phase": phase})
@@ -158,7 +159,7 @@ def _audit(planned: Planned, judged: Judged, outcome: Outcome) -> dict[str, Json
 def _phase(name: str, result: PhaseResult[MatchDecision] | PhaseResult[OrderDecision]) -> Json:
     if isinstance(result, ModelError):
         return {"phase": name, "error": str(result)}
-    if result is None:
+    if result is None or isinstance(result, RunStopped):
         return {"phase": name}
     decision = result.decision.as_record() if result.decision else None
     return {"phase": name, "verdict": result.judgement or "review", "decision": decision, "turns": _turns(result.turns)}

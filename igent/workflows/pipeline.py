@@ -27,13 +27,13 @@ from igent.domain.verify import (
     verify_match,
     verify_order,
 )
-from igent.errors import ModelError, ModelUnavailable
+from igent.errors import ModelError, ModelUnavailable, RunStopped
 from igent.workflows.plan import Inputs, Planned
 
 __all__ = ["Judged", "Judging", "PhaseResult"]
 
 D = TypeVar("D", MatchDecision, OrderDecision)
-PhaseResult: TypeAlias = Conclusion[D] | ModelError | None
+PhaseResult: TypeAlias = Conclusion[D] | ModelError | RunStopped | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +50,17 @@ class Judged:
     bug: str | None = None
 
     @property
-    def transient(self) -> bool:
-        """Whether a passing fault of the provider ended it."""
-        return isinstance(self.match, ModelUnavailable) or isinstance(self.order, ModelUnavailable)
+    def abandoned(self) -> bool:
+        """Whether the run was stopped before it was judged: it has no outcome yet."""
+        return isinstance(self.match, RunStopped) or isinstance(self.order, RunStopped)
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the model was in reach: False for a passing fault, None where it was not called."""
+        if isinstance(self.match, ModelUnavailable) or isinstance(self.order, ModelUnavailable):
+            return False
+        calls = sum(self.calls[kind] for kind in ("match", "order", "critique")) - self.calls["replayed"]
+        return True if calls else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +129,7 @@ class Judging:
             try:
                 with span("conversation"):
                     return await crew.hold(exchange(about), question.phase)
-            except ModelError as exc:
+            except (ModelError, RunStopped) as exc:
                 return exc
 
     def _match_question(self, task: MatchTask) -> _Question[MatchDecision]:
@@ -158,7 +166,8 @@ class Judging:
         market = self._inputs.market
         if self._constellation.optimization.context_filter or not isinstance(planned.row, dict):
             return opening(task, market)
-        row = {key: value for key, value in planned.row.items() if key in market.REGISTRATION_FIELDS}
+        shown = market.REGISTRATION_FIELDS - market.PRIVATE_FIELDS
+        row = {key: value for key, value in planned.row.items() if key in shown}
         return opening(task, market, Unfiltered(others=self._inputs.catalogue.elsewhere(task.registration), row=row))
 
 

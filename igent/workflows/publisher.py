@@ -55,8 +55,10 @@ class Publisher:
                 self._committed.clear()
                 await self.settle()
                 on_progress(self._projection.counts())
-                if (publishing is None or publishing.done()) and self._due():
-                    publishing = tasks.create_task(self.publish())
+                if publishing is None or publishing.done():
+                    publishing = tasks.create_task(self.publish()) if self._due() else None
+                if publishing is None and self._outputs.crowded:
+                    await self._outputs.spill()
 
     def _due(self) -> bool:
         pending = self._projection.committed - self._published

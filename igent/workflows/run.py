@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -23,7 +24,7 @@ from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings
 from igent.workflows.worker import Worker
 
-__all__ = ["JOURNAL", "RUNS", "Control", "RunResult", "resume", "start"]
+__all__ = ["Control", "JOURNAL", "RUNS", "RunResult", "resume", "start"]
 
 JOURNAL = "journal"
 RUNS = "runs"
@@ -61,14 +62,16 @@ async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: 
     session = await prepare(settings, pace, rim)
     if (directory / JOURNAL).exists():
         raise OptionError(f"{str(directory)!r} holds a run already", remedy=f"Go on with it: --resume {directory}")
-    outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
+    outputs = _outputs(directory)
     projection = Projection(session.inputs.ledger(), outputs.add)
     if directory.parent.name == RUNS:
         point_latest(directory)
     async with Journal.create(directory / JOURNAL) as journal:
         publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
         await publisher.append_durable(session.header())
-        return await _execute(session, publisher, projection, directory, control=control)
+        result = await _execute(session, publisher, projection, directory, control=control)
+    outputs.close()
+    return result
 
 
 async def resume(directory: Path, pace: Pace, *, control: Control, rim: Rim) -> RunResult:
@@ -84,15 +87,29 @@ async def resume(directory: Path, pace: Pace, *, control: Control, rim: Rim) -> 
     settings = RunSettings.from_record(cast("dict[str, Json]", header["settings"]))
     session = await prepare(settings, pace, rim, started=datetime.fromisoformat(str(header["at"])))
     session.require_same(header)
-    outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
+    outputs = _outputs(directory)
     projection = Projection(session.inputs.ledger(), outputs.add)
     projection.fold(header)
     for record in entries:
         projection.fold(record)
+        if outputs.crowded:
+            await outputs.spill()
     async with Journal.resume(directory / JOURNAL, recovery.state) as journal:
         publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
         await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})
-        return await _execute(session, publisher, projection, directory, control=control)
+        result = await _execute(session, publisher, projection, directory, control=control)
+    outputs.close()
+    return result
+
+
+def _outputs(directory: Path) -> Outputs:
+    """The files of a run in their directory. Raises `OptionError` where there can be none."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Outputs(directory, arrays=ARRAYS, lines=LINES)
+    except OSError as exc:
+        problem = f"{str(directory)!r} cannot be made a directory: {exc.strerror}"
+        raise OptionError(problem, remedy="Give another with --out") from exc
 
 
 async def _execute(
@@ -116,12 +133,12 @@ async def _go_through(
 ) -> str | None:
     """Judge and commit the registrations that are left; the reason where that ended before the last of them."""
     first, total = projection.committed, session.survey.total
-    worker = Worker(session, publisher, projection)
-    items = plan_rows(session.inputs, session.survey, session.settings, first=first)
+    worker = Worker(session, publisher, projection, stop=control.stop)
+    rows = plan_rows(session.inputs, session.survey, session.settings, first=first)
     steps = Steps(work=worker.work, commit=worker.commit)
     stopped: str | None = None
     try:
-        async with asyncio.TaskGroup() as tasks:
+        async with aclosing(rows) as items, asyncio.TaskGroup() as tasks:
             publishing = tasks.create_task(publisher.run(lambda counts: control.progress(counts, total)))
             await run_in_order(items, steps, first=first, window=session.pace.window, stop=control.stop)
             publishing.cancel()

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from igent.errors import RunStopped, leaf
 
-__all__ = ["MAX_TRANSIENT_FAILURES", "Breaker", "Steps", "Turnstile", "run_in_order"]
+__all__ = ["Breaker", "MAX_TRANSIENT_FAILURES", "Steps", "Turnstile", "run_in_order"]
 
 # One failure is a registration's; ten in a row, each after its own retries, are an outage: nothing would come of more.
 MAX_TRANSIENT_FAILURES = 10
@@ -26,7 +26,9 @@ class _Item(Protocol):
 
 class _Result(Protocol):
     @property
-    def transient(self) -> bool: ...
+    def abandoned(self) -> bool: ...
+    @property
+    def reached(self) -> bool | None: ...
 
 
 T = TypeVar("T", bound=_Item)
@@ -34,20 +36,28 @@ R = TypeVar("R", bound=_Result)
 
 
 class Breaker:
-    """Counts transient failures in a row over all registrations, in the order in which they happen."""
+    """Counts transient failures in a row over all registrations, in the order in which they happen.
+
+    What was settled without a call says nothing about the model and leaves the series as it is.
+    """
 
     def __init__(self, limit: int = MAX_TRANSIENT_FAILURES) -> None:
         self._limit = limit
         self._series: list[int] = []
 
-    def observe(self, index: int, *, transient: bool) -> None:
-        """Note how a registration's judging ended. Raises `RunStopped` when the series reaches the limit."""
-        if not transient:
+    def observe(self, index: int, *, reached: bool | None) -> None:
+        """Note whether a registration reached the model. Raises `RunStopped` when the series reaches the limit."""
+        if reached:
             self._series.clear()
-            return
-        self._series.append(index)
-        if len(self._series) >= self._limit:
+        elif reached is False:
+            self._series.append(index)
+        if self.tripped:
             raise RunStopped(f"{self._limit} transient failures in a row: the model is out of reach")
+
+    @property
+    def tripped(self) -> bool:
+        """Whether the series has reached the limit: nothing may commit any more."""
+        return len(self._series) >= self._limit
 
     def undecided(self, index: int) -> bool:
         """Whether this registration's failure may yet turn out to be part of an outage."""
@@ -85,30 +95,43 @@ async def run_in_order(
 ) -> None:
     """Work on at most `window` uncommitted items at a time until they end, or until `stop` ends the intake.
 
-    Raises `RunStopped` for a series of transient failures.
+    What is abandoned by its work, and whatever comes after it, is not committed. Raises `RunStopped` for a series of
+    transient failures.
     """
     room = asyncio.Semaphore(window)
     breaker, turnstile = Breaker(), Turnstile[T, R](first)
-
     working: set[int] = set()
+    taking_in = True
+
+    def let_leave() -> None:
+        # With no work under way or to come no success can follow any more, and what is finished must not wait for one.
+        final = not working and not taking_in and not breaker.tripped
+        for item, result in turnstile.leaving(lambda index: final or not breaker.undecided(index)):
+            steps.commit(item, result)
+            room.release()
 
     async def one(item: T) -> None:
         result = await steps.work(item)
         working.discard(item.index)
-        breaker.observe(item.index, transient=result.transient)
-        turnstile.arrive(item, result)
-        # With nothing under way no success can come any more, and what is full of finished items must not wait for one.
-        for done, final in turnstile.leaving(lambda index: not working or not breaker.undecided(index)):
-            steps.commit(done, final)
+        if result.abandoned:
             room.release()
+        else:
+            breaker.observe(item.index, reached=result.reached)
+            turnstile.arrive(item, result)
+        let_leave()
 
     try:
         async with asyncio.TaskGroup() as group:
             async for item in items:
+                taking_in = not room.locked()
+                let_leave()
                 await room.acquire()
+                taking_in = True
                 if stop.is_set():
                     break
                 working.add(item.index)
                 group.create_task(one(item))
+            taking_in = False
+            let_leave()
     except* RunStopped as stopped:
         raise leaf(stopped) from None

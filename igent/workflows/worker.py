@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import extract_tb
@@ -30,21 +31,26 @@ class Finished:
     turn: int
 
     @property
-    def transient(self) -> bool:
-        """Whether a passing fault of the provider ended it."""
-        return self.judged.transient
+    def abandoned(self) -> bool:
+        """Whether the run was stopped before it was judged."""
+        return self.judged.abandoned
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the model was in reach, None where it was not called."""
+        return self.judged.reached
 
 
 class Worker:
     """Judges and commits the registrations of a session; goes on from what `projection` has folded."""
 
-    def __init__(self, session: Session, publisher: Publisher, projection: Projection) -> None:
+    def __init__(self, session: Session, publisher: Publisher, projection: Projection, *, stop: asyncio.Event) -> None:
         self._clock, self._publisher, self._projection = session.clock, publisher, projection
         self._judging = Judging(session.constellation, session.inputs, session.prompts)
         self._ledger = projection.ledger.copy()
         self._calls = CallSettings(
             model=session.model(),
-            slots=CallSlots(session.pace.concurrency),
+            slots=CallSlots(session.pace.concurrency, closed=stop),
             deadline_s=session.pace.call_deadline_s,
             early_json=session.constellation.optimization.early_json,
         )

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igent.store.files import Outputs, atomic_write
+from igent.store.files import SPILL_BYTES, Outputs, atomic_write
 
 ROWS = [b'{"n":%d}' % n for n in range(12)]
 
@@ -33,8 +33,12 @@ def manifest_of(directory: Path) -> dict[str, object]:
     return {
         path.name: {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         for path in directory.iterdir()
-        if path.name != "manifest.json"
+        if path.name != "manifest.json" and path.suffix != ".part"
     }
+
+
+def list_of_parts(directory: Path) -> list[Path]:
+    return [*directory.glob("*.part")]
 
 
 def mode(path: Path) -> int:
@@ -146,9 +150,37 @@ async def test_rows_added_during_a_publication_belong_to_the_next_one(run: Path)
         tasks.create_task(publish(target, ROWS[:1]))
         tasks.create_task(asyncio.sleep(0)).add_done_callback(lambda _: target.add("matches.json", ROWS[1]))
     assert json.loads((run / "matches.json").read_bytes()) == [{"n": 0}]
-    assert target.pending == 1
     await publish(target, [])
     assert json.loads((run / "matches.json").read_bytes()) == [{"n": 0}, {"n": 1}]
+
+
+async def test_what_was_spilled_is_seen_with_the_next_publication_and_not_before(run: Path) -> None:
+    target = outputs(run)
+    for row in ROWS[:2]:
+        target.add("matches.json", row)
+        target.add("audit.jsonl", row)
+        await target.spill()
+    assert not (run / "matches.json").exists()
+    await publish(target, ROWS[2:3])
+    assert json.loads((run / "matches.json").read_bytes()) == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert (run / "audit.jsonl").read_bytes() == b"".join(row + b"\n" for row in ROWS[:2])
+    assert json.loads((run / "manifest.json").read_bytes())["files"] == manifest_of(run)
+
+
+async def test_many_rows_in_memory_are_said_to_be_too_many(run: Path) -> None:
+    target, seen = outputs(run), []
+    for row in (b" " * (SPILL_BYTES - 1), b"1"):
+        target.add("matches.json", row)
+        seen.append(target.crowded)
+    await target.spill()
+    assert [*seen, target.crowded] == [False, True, False]
+
+
+async def test_closing_leaves_no_part_files(run: Path) -> None:
+    target = outputs(run)
+    await publish(target, ROWS)
+    target.close()
+    assert not list_of_parts(run)
 
 
 async def test_two_publications_at_once_are_a_mistake(run: Path) -> None:
@@ -197,6 +229,7 @@ async def test_a_crash_leaves_only_temporary_files_which_the_next_start_removes(
     before = manifest_of(run)
     for name in ("matches.json", "run.json"):
         (run / f"{name}.igent.tmp").write_bytes(b"[\nhalf")
+        (run / f"{name}.igent.part").write_bytes(b"[\nhalf")
     outputs(run)
     assert manifest_of(run) == before
 

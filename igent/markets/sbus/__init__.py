@@ -9,10 +9,11 @@ from __future__ import annotations
 from igent.markets.sbus.incentives import read_incentives
 from igent.markets.sbus.keywords import keyword_match, keyword_order
 from igent.markets.sbus.offers import offer_facts, read_suppliers
-from igent.markets.sbus.registrations import REGISTRATION_FIELDS, identify, read_registration
+from igent.markets.sbus.registrations import PRIVATE_FIELDS, REGISTRATION_FIELDS, identify, read_registration
 
 __all__ = [
     "CURRENCY",
+    "PRIVATE_FIELDS",
     "REGISTRATION_FIELDS",
     "identify",
     "keyword_match",

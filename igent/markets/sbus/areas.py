@@ -13,10 +13,13 @@ __all__ = ["Areas", "Where"]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """ZIP codes where a programme surely applies (None: everywhere), and those that it covers only in part."""
+    """ZIP codes where a programme surely applies (None: everywhere), and those that it may cover only in part.
+
+    `unsure` is None where a geography's ZIP codes are not known: it may then reach anywhere.
+    """
 
     sure: frozenset[str] | None
-    unsure: frozenset[str] = frozenset()
+    unsure: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,11 @@ class Areas:
         ids = _table(_table(self.authorities, kind), str(entry.get("authority"))).get("geography_ids")
         if not isinstance(ids, list) or not ids:
             return None
-        places = [self.zips.get(int(i), Where(frozenset())) for i in ids if isinstance(i, int)]
+        places = [self.zips[i] for i in ids if isinstance(i, int) and i in self.zips]
         sure = frozenset[str]().union(*(place.sure or () for place in places))
-        return Where(sure=sure, unsure=frozenset[str]().union(*(place.unsure for place in places)) - sure)
+        if len(places) < len(ids):
+            return Where(sure=sure, unsure=None)
+        return Where(sure=sure, unsure=frozenset[str]().union(*(place.unsure or () for place in places)) - sure)
 
     def excluded_by(self, incentive_id: str) -> frozenset[str]:
         """The incentives that cannot be combined with this one."""
@@ -81,5 +86,5 @@ def _zips(rows: Json) -> Mapping[int, Where]:
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict) and isinstance(row.get("geography_id"), int):
             main = row.get("predominant") in (1, True, "1")
-            (sure if main else unsure)[int(str(row["geography_id"]))].add(str(row.get("zip")))
+            (sure if main else unsure)[int(str(row["geography_id"]))].add(str(row.get("zip")).zfill(5))
     return {key: Where(frozenset(sure[key]), frozenset(unsure[key])) for key in sure.keys() | unsure.keys()}

@@ -30,6 +30,7 @@ _CONDITION = re.compile(
 )
 _FIGURE = re.compile(r"\$\s?(?P<dollars>[\d,]+(?:\.\d+)?)|(?P<percent>\d+(?:\.\d+)?)\s?%")
 _PER_KWH = re.compile(r"\b(kwh|kilo\s?watt[- ]?hours?)\b", re.IGNORECASE)
+_AT_SALE = re.compile(r"point[- ]of[- ]sale", re.IGNORECASE)
 _WHOLE_COST = re.compile(r"\d+(?:\.\d+)?% (?:over|of|on) the total cost(?: of the installation)?\.?", re.IGNORECASE)
 _FLAT = re.compile(r"\$[\d,]+(?:\.\d+)?(?: rebate| discount)?(?: per household)?\.?", re.IGNORECASE)
 
@@ -54,7 +55,7 @@ def _located(entry: Fields, areas: Areas, file: str) -> Incentive:
     try:
         return _plain(entry) if "Incentive name" in entry.values else _public(entry, areas)
     except FieldError as exc:
-        place = f"{entry.pointer.removeprefix(file + '#')}, field {exc.field!r}"
+        place = f"{exc.pointer.removeprefix(file + '#')}, field {exc.field!r}"
         raise InputError(file=file, place=place, problem=exc.problem, remedy="Correct the incentives file") from exc
 
 
@@ -65,22 +66,24 @@ def _public(entry: Fields, areas: Areas) -> Incentive:
     amount = _public_amount(Fields(entry.mapping("amount"), f"{entry.pointer}/amount"))
     where = areas.of_program(entry.maybe_text("program"))
     owners = [str(value) for value in entry.items("owner_status")] if entry.values.get("owner_status") else None
+    low_income = entry.values.get("low_income")
     methods = {str(value) for value in entry.items("payment_methods")} if "payment_methods" in entry.values else set()
+    never = _never(amount, description, methods)
     return Incentive(
         id=incentive_id,
         name=areas.program_name(entry.maybe_text("program")) or incentive_id,
         source=entry.pointer,
         product_types=frozenset(_ITEMS[item] for item in map(str, entry.items("items")) if item in _ITEMS),
-        timing="point-of-sale" if "pos_rebate" in methods else "after-purchase",
+        timing=_timing(never, at_sale="pos_rebate" in methods),
         amount=amount,
         owner_status=frozenset(owners) if owners else None,
-        low_income=entry.values.get("low_income") is not None,
+        low_income=low_income is not None and low_income is not False,
         starts=_date(entry, "start_date", last=False),
         ends=_date(entry, "end_date", last=True),
         paused=entry.maybe_flag("paused") is True,
         areas=where.sure if where else None,
         uncertain_areas=where.unsure if where else frozenset(),
-        never_decided=_never(amount, description, methods) or (None if where else "fact-missing: geography"),
+        never_decided=never or (None if where else "fact-missing: geography"),
         prose=description if _CONDITION.search(description) else None,
         excludes=areas.excluded_by(incentive_id),
         requires=areas.required_by(incentive_id),
@@ -90,7 +93,7 @@ def _public(entry: Fields, areas: Areas) -> Incentive:
 def _public_amount(fields: Fields) -> Amount:
     kind = _KINDS.get(fields.text("type"))
     if kind is None:
-        raise FieldError("amount", f"has an unknown type; allowed: {', '.join(_KINDS)}")
+        raise fields.error("type", f"has an unknown type; allowed: {', '.join(_KINDS)}")
     return Amount(
         kind=kind,
         number=fields.amount("number"),
@@ -104,18 +107,27 @@ def _never(amount: Amount, description: str, methods: set[str]) -> str | None:
     """Why code never promises this amount: it is paid by yield, or it is a ceiling rather than an amount."""
     if "performance_rebate" in methods or amount.unit == "kilowatt_hour":
         return "performance-based"
-    named = {amount.number, amount.minimum, amount.maximum}
-    if amount.number == amount.maximum or _CEILING.search(description) or _figures(description) - named:
-        return "ceiling"
-    return None
+    figures = _figures(description)
+    if any(kind == amount.kind and figure > amount.number for kind, figure in figures if figure != amount.maximum):
+        return "ceiling-unclear"
+    others = {figure for _, figure in figures} - {amount.number, amount.minimum, amount.maximum}
+    return "ceiling" if amount.number == amount.maximum or _CEILING.search(description) or others else None
 
 
-def _figures(text: str) -> set[Decimal | None]:
+def _figures(text: str) -> set[tuple[AmountKind, Decimal]]:
     """The dollar amounts and percentages (as fractions) that a text names."""
     return {
-        Decimal(m["dollars"].replace(",", "")) if m["dollars"] else Decimal(m["percent"]) / 100
+        ("dollar_amount", Decimal(m["dollars"].replace(",", "")))
+        if m["dollars"]
+        else ("percent", Decimal(m["percent"]) / 100)
         for m in _FIGURE.finditer(text)
     }
+
+
+def _timing(never: str | None, *, at_sale: bool) -> Timing:
+    if never == "performance-based":
+        return "yearly-estimate"
+    return "point-of-sale" if at_sale else "after-purchase"
 
 
 def _plain(entry: Fields) -> Incentive:
@@ -125,18 +137,19 @@ def _plain(entry: Fields) -> Incentive:
     everywhere = community.upper() == "ALL"
     for_lmi = entry.maybe_flag("LMI") is True
     settled = everywhere and not for_lmi and (_WHOLE_COST.fullmatch(specs) or _FLAT.fullmatch(specs))
+    never = _plain_never(specs)
     prose = f"{specs} (community: {community}; LMI: {'yes' if for_lmi else 'no'})"
     return Incentive(
         id=name,
         name=name,
         source=entry.pointer,
         product_types=_mentioned(specs),
-        timing=_plain_timing(specs),
+        timing=_timing(never, at_sale=_AT_SALE.search(specs) is not None),
         amount=_plain_amount(specs),
         starts=_date(entry, "Start date", last=False),
         ends=_date(entry, "End date", last=True),
         areas=zips or None,
-        never_decided=_plain_never(specs) or (None if everywhere or zips else "fact-missing: geography"),
+        never_decided=never or (None if everywhere or zips else "fact-missing: geography"),
         prose=None if settled else prose,
     )
 
@@ -157,10 +170,6 @@ def _plain_never(specs: str) -> str | None:
     return "ceiling" if _CEILING.search(specs) else None
 
 
-def _plain_timing(specs: str) -> Timing:
-    return "point-of-sale" if re.search(r"point[- ]of[- ]sale", specs, re.IGNORECASE) else "after-purchase"
-
-
 def _mentioned(specs: str) -> frozenset[str]:
     """The product types that a text is about; both where it names neither."""
     solar = re.search(r"\bsolar|\bpanels?\b", specs, re.IGNORECASE)
@@ -173,7 +182,7 @@ def _date(entry: Fields, field: str, *, last: bool) -> date | None:
     try:
         return read_date(entry.maybe_text(field), last=last)
     except ValueError as exc:
-        raise FieldError(field, str(exc)) from exc
+        raise entry.error(field, str(exc)) from exc
 
 
 def _refuse_duplicates(found: tuple[Incentive, ...], *, file: str) -> None:

@@ -41,12 +41,18 @@ _WISHES: tuple[tuple[re.Pattern[str], Score], ...] = tuple(
             r"all[- ]black|black (?:panels?|ones|frames?)|(?:paneles?|placas?) (?:totalmente )?negr[oa]s?",
             _says("all-black"),
         ),
-        (r"(?:long(?:est)?|best|good) (?:possible )?warrant\w+|garant[ií]a(?: m[aá]s)? larga", _largest("years")),
-        (r"as soon as possible|(?:fast|quick)\w* install\w*|lo antes posible", _largest("weeks", sign=-1)),
+        (
+            r"(?:long(?:est)?|best|good|\d+[- ]year) (?:possible )?warrant\w+|garant[ií]a(?: m[aá]s)? larga",
+            _largest("years"),
+        ),
+        (
+            r"as soon as possible|(?:fast|quick)\w* install\w*|the sooner the better|lo antes posible",
+            _largest("weeks", sign=-1),
+        ),
         (r"(?:made in (?:the )?(?:usa?|america)|american[- ]made)", _says(r"american|made in (?:the )?u")),
         (r"local (?:company|firm|installer|business)|empresa local", _says(r"\blocal\b|family")),
-        (r"(?:cheapest|lowest price|best price|m[aá]s barat[oa])", _low_price),
-        (r"(?:highest|most) (?:watt\w*|powerful)", _largest("watt")),
+        (r"(?:cheapest|lowest price|best price|m[aá]s barat[oa]|precio m[aá]s bajo)", _low_price),
+        (r"(?:highest|most)[- ](?:watt\w*|powerful)", _largest("watt")),
     )
 )
 _CONTRADICTION = re.compile(r"\bbut (?:only|not)\b|\bon the other hand\b|\bpero (?:no|s[oó]lo)\b", re.IGNORECASE)
@@ -69,6 +75,8 @@ def keyword_match(shown: Shown) -> dict[str, Json]:
         return {"fit": [[str(offer["id"]) for offer in shown.offers]], "words": [], "why": "no preference"}
     wishes = [(found[0], score) for pattern, score in _WISHES if (found := pattern.search(shown.note))]
     wishes += _supplier_wishes(shown)
+    if not wishes and (_LOAN.search(shown.note) or _CASH.search(shown.note)):
+        return {"fit": [[str(offer["id"]) for offer in shown.offers]], "words": [], "why": "only about paying"}
     if not wishes:
         return {"fit": None, "words": [], "why": "the note is not understood"}
     tiers = _tiers(shown, [score for _, score in wishes])
@@ -95,7 +103,9 @@ def _supplier_wishes(shown: Shown) -> list[tuple[str, Score]]:
         refused = re.compile(
             rf"(?:not|no|never|avoid|except|but|anyone but)\s+(?:\w+\s+){{0,2}}{re.escape(name)}", re.IGNORECASE
         )
-        named = refused.search(shown.note or "") or re.search(re.escape(name), shown.note or "", re.IGNORECASE)
+        named = refused.search(shown.note or "") or re.search(
+            rf"\b{re.escape(name)}\b", shown.note or "", re.IGNORECASE
+        )
         if named:
             found.append((named[0], _supplier(name, wanted=named.re is not refused)))
     return found

@@ -43,7 +43,7 @@ def _located(fields: Fields, file: str) -> Supplier:
     try:
         return _supplier(fields)
     except FieldError as exc:
-        place = f"{fields.pointer.removeprefix(file + '#')}, field {exc.field!r}"
+        place = f"{exc.pointer.removeprefix(file + '#')}, field {exc.field!r}"
         raise InputError(file=file, place=place, problem=exc.problem, remedy="Correct the offers file") from exc
 
 
@@ -53,7 +53,7 @@ def _supplier(fields: Fields) -> Supplier:
         id=fields.text("SupplierID"),
         capacity=fields.count("Capacity"),
         used=fields.maybe_count("Used") or 0,
-        areas=frozenset(_area(value) for value in fields.items("ServiceAreas")),
+        areas=frozenset(_area(fields, value) for value in fields.items("ServiceAreas")),
         products=products,
         source=fields.pointer,
         finance=_finance(fields),
@@ -61,9 +61,9 @@ def _supplier(fields: Fields) -> Supplier:
     )
 
 
-def _area(value: Json) -> str:
+def _area(fields: Fields, value: Json) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise FieldError("ServiceAreas", f"holds {value!r}; ZIP codes are needed")
+        raise fields.error("ServiceAreas", f"holds {value!r}; ZIP codes are needed")
     return str(value).strip().zfill(5)
 
 
@@ -79,7 +79,7 @@ def _product(fields: Fields) -> Product:
     prices: dict[int, PriceRow] = {}
     for row in map(_price_row, fields.children("ProductPrices")):
         if row.quantity in prices:
-            raise FieldError("ProductPrices", f"has more than one row for quantity {row.quantity}")
+            raise fields.error("ProductPrices", f"has more than one row for quantity {row.quantity}")
         prices[row.quantity] = row
     return Product(
         type=kind,
@@ -96,7 +96,7 @@ def _price_row(fields: Fields) -> PriceRow:
     quantity = fields.count("Quantity")
     cash = fields.amount("CashPrice")
     if not quantity or not cash:
-        raise FieldError("CashPrice" if quantity else "Quantity", "is 0; more is needed")
+        raise fields.error("CashPrice" if quantity else "Quantity", "is 0; more is needed")
     return PriceRow(
         quantity=quantity,
         cash=Price(amount=cash, source=f"{fields.pointer}/CashPrice"),

@@ -6,7 +6,7 @@ from igent.domain.notes import NoteTooLongError, clean_note
 from igent.domain.records import Json, Registration, Want
 from igent.markets.fields import FieldError, Fields
 
-__all__ = ["REGISTRATION_FIELDS", "identify", "read_registration"]
+__all__ = ["PRIVATE_FIELDS", "REGISTRATION_FIELDS", "identify", "read_registration"]
 
 # What a prompt may show of a household: what a wish or a prose condition can be about, nothing that identifies it.
 _FACTS = (
@@ -37,6 +37,9 @@ REGISTRATION_FIELDS = frozenset(
         "RegistrationStatus",
     }
 )
+
+# Never shown as they stand, with or without the context filter: the note has its own section, cleaned.
+PRIVATE_FIELDS = frozenset({"Notes", "RegistrationNumber"})
 
 _WITHDRAWN = {"declined", "cancelled"}
 

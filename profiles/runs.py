@@ -1,0 +1,77 @@
+"""Runs to measure: generated or sample data in, a finished run out, in this process or in one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final, Unpack, cast
+
+from data.generate import main as generate
+from igent.workflows import Control, Inputs, Pace, Rim, RunOptions, RunResult, make_settings, start
+
+__all__ = ["AS_OF", "Command", "Spent", "counted", "generated", "launched", "run", "timed"]
+
+# The sample incentives are current then; with another day, other ones are listed and another amount of work is done.
+AS_OF: Final = date(2026, 3, 31)
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+
+Command = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a process took: seconds on the clock and of CPU, and its peak of resident memory in bytes."""
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+
+
+def generated(directory: Path, count: int) -> Inputs:
+    """Input files of `count` generated registrations."""
+    generate(["--count", str(count), "--out", str(directory)])
+    return {
+        "registrations": directory / "registrations.json",
+        "offers": directory / "offers.json",
+        "incentives": directory / "incentives.json",
+    }
+
+
+def run(
+    constellation: str,
+    out: Path,
+    *,
+    inputs: Inputs | None = None,
+    pace: Pace | None = None,
+    wait: float = 1.0,
+    **options: Unpack[RunOptions],
+) -> RunResult:
+    """A run in this process with the mock, whose latency is scaled by `wait`; on the sample data without `inputs`."""
+    options["model"] = "mock"
+    settings = make_settings(constellation, inputs or {}, as_of=AS_OF, **options)
+    rim = Rim(sleep=lambda seconds: asyncio.sleep(seconds * wait))
+    return asyncio.run(start(settings, pace or Pace(), out, control=Control(stop=asyncio.Event()), rim=rim))
+
+
+def counted(result: RunResult, section: str) -> dict[str, int]:
+    """A section of `run.json` that holds nothing but numbers."""
+    return cast("dict[str, int]", result.summary[section])
+
+
+def timed(result: RunResult, figure: str) -> float:
+    """A figure of `timing` in `run.json`, in seconds."""
+    return float(str(cast("dict[str, float]", result.summary["timing"])[f"{figure}_seconds"]))
+
+
+def launched(command: Command) -> Spent:
+    """Run a Python command line (without the interpreter) to its end. Raises `CalledProcessError` where it fails."""
+    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), sys.executable, *command]
+    done = subprocess.run(launcher, check=True, capture_output=True, text=True)  # noqa: S603  # composed here
+    return Spent(**json.loads(done.stdout))

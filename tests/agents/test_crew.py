@@ -1,0 +1,286 @@
+"""The crew: fresh agents that are driven through exchanges, hear what they should, and fail as their calls fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from igent.agents.calls import Calls, CallSettings, Kept
+from igent.agents.crew import Crew
+from igent.constellation import AgentSpec, PhaseSpec
+from igent.dialogue.prompts import opening, repair_text, review_text, veto_text
+from igent.dialogue.replies import find_answer
+from igent.dialogue.script import CriticPolicy, Exchange, exchange
+from igent.domain.verify import MatchDecision, OrderDecision, Verdict, verify_match, verify_order
+from igent.errors import ModelError, ModelTimeout, ModelUnavailable
+from igent.models.base import ChatModel, Message, ModelRequest
+from igent.models.limits import CallSlots
+from igent.models.rules import RulesModel
+from tests.agents.scripted import SBUS, ScriptedModel, Step, end, match_task, order_task
+
+PROMPTS = {"matcher": "Match.", "critic": "Review.", "matcher2": "Settle.", "critic2": "Review too."}
+MATCHER = AgentSpec(role="matcher", name="m", prompt="matcher", max_tokens=300, model="small", effort="low")
+PHASE1 = PhaseSpec(
+    name="phase1", task="match", agents=(MATCHER, AgentSpec(role="critic", name="c", prompt="critic", max_tokens=100))
+)
+PHASE2 = PhaseSpec(
+    name="phase2",
+    task="order",
+    agents=(
+        AgentSpec(role="matcher", name="m2", prompt="matcher2"),
+        AgentSpec(role="critic", name="c2", prompt="critic2"),
+    ),
+)
+ALONE = PhaseSpec(name="phase1", task="match", agents=(MATCHER,))
+
+NOTE = "all black, paid monthly"
+MATCH, ORDER = match_task(NOTE), order_task(NOTE)
+RANKED = '{"fit":[["o2"],["o1","o3"]],"words":["all black"]}'
+BROKEN = MatchDecision(fit=(("o9",),), words=("all black",))
+UNKNOWN = '{"fit":[["o9"]],"words":["all black"]}'
+LOAN = '{"payment":"loan","incentives":{},"words":["monthly"]}'
+APPROVE, VETO = '{"verdict":"approve"}', '{"verdict":"veto","codes":["tier-order"]}'
+
+
+def matching(critic: CriticPolicy = "when-unproven") -> Exchange[MatchDecision]:
+    def read(reply: str) -> MatchDecision | None:
+        answer = find_answer("match", reply)
+        return answer if isinstance(answer, MatchDecision) else None
+
+    def verify(decision: MatchDecision) -> Verdict:
+        return verify_match(decision, MATCH)
+
+    typed = MatchDecision.as_record
+    shown = opening(MATCH, SBUS)
+    return Exchange(kind="match", opening=shown, read=read, verify=verify, typed=typed, critic=critic, max_rounds=2)
+
+
+def ordering() -> Exchange[OrderDecision]:
+    def read(reply: str) -> OrderDecision | None:
+        answer = find_answer("order", reply)
+        return answer if isinstance(answer, OrderDecision) else None
+
+    def verify(decision: OrderDecision) -> Verdict:
+        return verify_order(decision, ORDER)
+
+    typed = OrderDecision.as_record
+    shown = opening(ORDER, SBUS)
+    return Exchange(kind="order", opening=shown, read=read, verify=verify, typed=typed, critic="always", max_rounds=2)
+
+
+async def keep(_: Kept) -> None:
+    """Nothing to keep a reply in."""
+
+
+@asynccontextmanager
+async def crew_over(model: ChatModel, *, shared: bool = False, priority: int = 0) -> AsyncGenerator[Crew, None]:
+    settings = CallSettings(model=model, slots=CallSlots(4), deadline_s=0.05, early_json=True)
+    async with asyncio.TaskGroup() as lingering:
+        yield Crew(Calls(settings, keep=keep, lingering=lingering), PROMPTS, shared=shared, priority=priority)
+
+
+def saying(*replies: str) -> ScriptedModel:
+    """A model that ends each reply properly."""
+    return ScriptedModel(*((reply, end()) for reply in replies))
+
+
+def heard(request: ModelRequest) -> list[tuple[str, str]]:
+    return [(message.author, message.text) for message in request.messages]
+
+
+async def both_phases(*, shared: bool) -> list[ModelRequest]:
+    """The requests of two phases, each with its matcher and its critic."""
+    model = saying(RANKED, APPROVE, LOAN, APPROVE)
+    async with crew_over(model, shared=shared) as crew:
+        await crew.hold(exchange(matching()), PHASE1)
+        await crew.hold(exchange(ordering()), PHASE2)
+    return model.requests
+
+
+async def test_an_exchange_is_held_to_its_conclusion() -> None:
+    async with crew_over(saying(RANKED, APPROVE)) as crew:
+        conclusion = await crew.hold(exchange(matching()), PHASE1)
+    assert (conclusion.status, conclusion.judgement) == ("settled", "plausible")
+    assert conclusion.decision == MatchDecision(fit=(("o2",), ("o1", "o3")), words=("all black",))
+
+
+async def test_a_request_is_what_the_specification_of_its_agent_says() -> None:
+    model = saying(RANKED, APPROVE)
+    async with crew_over(model, priority=7) as crew:
+        await crew.hold(exchange(matching()), PHASE1)
+    shown = opening(MATCH, SBUS)
+    asked = Message(author="user", text=shown)
+    assert model.requests[0] == ModelRequest(
+        agent="m",
+        kind="match",
+        system="Match.",
+        messages=(asked,),
+        max_tokens=300,
+        model="small",
+        effort="low",
+        priority=7,
+    )
+    proposal = Message(author="user", text=review_text(shown, {"fit": [["o2"], ["o1", "o3"]], "words": ["all black"]}))
+    assert model.requests[1] == ModelRequest(
+        agent="c", kind="critique", system="Review.", messages=(proposal,), max_tokens=100, priority=7
+    )
+
+
+async def test_a_repair_turn_carries_the_conversation_so_far() -> None:
+    model = saying(UNKNOWN, RANKED)
+    async with crew_over(model) as crew:
+        await crew.hold(exchange(matching("never")), ALONE)
+    assert heard(model.requests[1]) == [
+        ("user", opening(MATCH, SBUS)),
+        ("assistant", UNKNOWN),
+        ("user", repair_text(verify_match(BROKEN, MATCH).violations)),
+    ]
+    assert [request.system for request in model.requests] == ["Match.", "Match."]
+
+
+async def test_another_round_carries_the_conversation_so_far_of_each_agent_alone() -> None:
+    model = saying(RANKED, VETO, RANKED, APPROVE)
+    async with crew_over(model) as crew:
+        await crew.hold(exchange(matching()), PHASE1)
+    shown = opening(MATCH, SBUS)
+    review = review_text(shown, {"fit": [["o2"], ["o1", "o3"]], "words": ["all black"]})
+    assert heard(model.requests[2]) == [("user", shown), ("assistant", RANKED), ("user", veto_text(["tier-order"]))]
+    assert heard(model.requests[3]) == [("user", review), ("assistant", VETO), ("user", review)]
+
+
+@pytest.mark.parametrize("reply", ["", "no JSON at all"])
+async def test_a_reply_without_an_answer_does_not_break_the_conversation(reply: str) -> None:
+    model = saying(reply, RANKED)
+    async with crew_over(model) as crew:
+        conclusion = await crew.hold(exchange(matching("never")), ALONE)
+    assert conclusion.status == "settled"
+    assert heard(model.requests[1])[:2] == [("user", opening(MATCH, SBUS)), ("assistant", reply)]
+
+
+async def test_agents_are_fresh_for_each_registration() -> None:
+    model = saying(RANKED, RANKED)
+    for _ in range(2):
+        async with crew_over(model) as crew:
+            await crew.hold(exchange(matching("never")), ALONE)
+    assert model.requests[0] == model.requests[1]
+    assert len(model.requests[1].messages) == 1
+
+
+async def test_registrations_at_once_do_not_hear_each_other() -> None:
+    model = saying(RANKED, RANKED, RANKED)
+
+    async def one() -> None:
+        async with crew_over(model, shared=True) as crew:
+            await crew.hold(exchange(matching("never")), ALONE)
+
+    async with asyncio.TaskGroup() as registrations:
+        for _ in range(3):
+            registrations.create_task(one())
+    assert [len(request.messages) for request in model.requests] == [1, 1, 1]
+
+
+async def test_in_a_separate_conversation_nobody_hears_another_agent() -> None:
+    for request in await both_phases(shared=False):
+        assert [author for author, _ in heard(request)] == ["user"]
+        assert heard(request)[0][1].startswith("TASK\n")
+
+
+async def test_in_a_shared_conversation_later_agents_hear_the_earlier_turns() -> None:
+    requests = await both_phases(shared=True)
+    others = [[text for author, text in heard(request)[:-1] if author == "user"] for request in requests]
+    assert others == [[], [RANKED], [RANKED, APPROVE], [RANKED, APPROVE, LOAN]]
+    assert all(heard(request)[-1][1].startswith("TASK\n") for request in requests)
+
+
+async def test_in_a_shared_conversation_every_turn_is_heard_once_and_ones_own_as_ones_own() -> None:
+    model = saying(RANKED, VETO, RANKED, APPROVE)
+    async with crew_over(model, shared=True) as crew:
+        await crew.hold(exchange(matching()), PHASE1)
+    shown = opening(MATCH, SBUS)
+    review = review_text(shown, {"fit": [["o2"], ["o1", "o3"]], "words": ["all black"]})
+    assert heard(model.requests[2]) == [
+        ("user", shown),
+        ("assistant", RANKED),
+        ("user", VETO),
+        ("user", veto_text(["tier-order"])),
+    ]
+    assert heard(model.requests[3]) == [
+        ("user", RANKED),
+        ("user", review),
+        ("assistant", VETO),
+        ("user", RANKED),
+        ("user", review),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ([ModelError("scripted", "bad request")], ModelError),
+        ([ModelUnavailable("scripted", "overloaded")], ModelUnavailable),
+        (['{"fit":'], ModelUnavailable),
+        ([asyncio.Event()], ModelTimeout),
+    ],
+    ids=["refused", "overloaded", "cut", "late"],
+)
+async def test_an_error_of_a_call_keeps_its_type(script: list[Step], expected: type[ModelError]) -> None:
+    model = ScriptedModel([UNKNOWN, end()], script)
+    async with crew_over(model) as crew:
+        with pytest.raises(ModelError) as caught:
+            await crew.hold(exchange(matching()), PHASE1)
+    assert type(caught.value) is expected
+    assert model.open == 0
+
+
+async def test_a_phase_without_a_critic_cannot_ask_one() -> None:
+    async with crew_over(saying(RANKED)) as crew:
+        with pytest.raises(LookupError, match="phase 'phase1' has no critic"):
+            await crew.hold(exchange(matching("always")), ALONE)
+
+
+async def test_cancelling_an_exchange_stops_its_call_at_once() -> None:
+    model = ScriptedModel(['{"fit":', asyncio.Event()])
+
+    async def hold() -> None:
+        async with crew_over(model) as crew:
+            await crew.hold(exchange(matching()), PHASE1)
+
+    async with asyncio.TaskGroup() as group:
+        holding = group.create_task(hold())
+        await model.waiting.wait()
+        holding.cancel()
+    assert (holding.cancelled(), model.open) == (True, 0)
+
+
+async def test_no_word_of_a_household_or_a_model_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await both_phases(shared=True)
+    assert [word for word in ("all black", "monthly", "Match.", "55401") if word in caplog.text] == []
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_the_embedded_model_speaks_through_the_same_agents(shared: bool) -> None:
+    task = order_task(incentives=1)
+    settled, shown = OrderDecision(payment="cash", incentives={"i1": "unsure"}, why="rules only"), opening(task, SBUS)
+
+    def read(reply: str) -> OrderDecision | None:
+        answer = find_answer("order", reply)
+        return answer if isinstance(answer, OrderDecision) else None
+
+    about = Exchange(
+        kind="order",
+        opening=shown,
+        read=read,
+        verify=lambda decision: verify_order(decision, task),
+        typed=OrderDecision.as_record,
+        critic="always",
+        max_rounds=1,
+    )
+    async with crew_over(RulesModel(), shared=shared) as crew:
+        conclusion = await crew.hold(exchange(about), PHASE2)
+    assert (conclusion.judgement, conclusion.decision) == ("proven", settled)
+    assert [turn.verdict for turn in conclusion.turns] == ["proven", "approve"]

@@ -1,0 +1,52 @@
+"""The suite's one rule for every test: no network but loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+_refused: list[str] = []
+
+
+class NetworkRefused(BaseException):
+    """A test reached for the network; not an `Exception`, so that no code under test can take it for an outage."""
+
+
+def _is_local(host: object) -> bool:
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    if name is None or name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(str(name)).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
+    if event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = arguments[0]
+    elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        address = arguments[1]
+        if not isinstance(address, tuple):  # a path: AF_UNIX; or None: connected already
+            return
+        host = address[0]
+    else:
+        return
+    if not _is_local(host):
+        _refused.append(f"{event} {host!r}")
+        raise NetworkRefused(f"{event} {host!r}: tests may reach loopback only")
+
+
+# An audit hook sees every socket of this process, whichever library opens it, and needs no patching.
+sys.addaudithook(_refuse_network)
+
+
+@pytest.fixture(autouse=True)
+def refused() -> Iterator[list[str]]:
+    """What this test was refused; one that leaves any fails, also where its code swallowed the refusal."""
+    _refused.clear()
+    yield _refused
+    assert _refused == [], "the test reached for the network"

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import CodeType
+from typing import NamedTuple
+
+import pytest
+
+import igent
+from igent.codec import dump
+from profiles.bench import SUITES, measure, record
+from profiles.facts import facts
+from profiles.hotspots import Share, hotspots, owner, place
+from profiles.measure import Measurement, Size, alternately
+from profiles.outputs import faults
+from profiles.report import COLUMNS, Facts, document, figure, table, with_report
+from profiles.runs import launched
+
+NOW_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NOW: Facts = {"date": "2026-11-20", "cores": 2}
+RATIO = Measurement(suite="load", what="one / other", value=2.5, unit="x")
+README = Path(__file__).parents[2] / "profiles" / "README.md"
+TINY = Size(registrations=10, engine=3, households=2, rows=20, starts=1, seconds=0, wait=0.001)
+
+# What each suite promises to compare: the figures that are judged, since those in seconds are the machine's.
+RATIOS = {
+    "extractor": ["200-byte reply: prefix / extractor", "4,000-byte reply: prefix / extractor"],
+    "turn": ["RoundRobinGroupChat / crew", "crew / stream alone"],
+    "critic": ["critic calls, when unproven / always", "all calls, when unproven / always"],
+    "phases": ["p50, one after the other / at once", "wall, one after the other / at once"],
+    "journal": [
+        "durable appends, 256 waiting / 1 waiting",
+        "publishing 20 rows, growing steps / at once",
+    ],
+    "startup": ["igent --help / bare interpreter", "the main command, --max-items 1 / bare interpreter"],
+    "engine": ["CPU per registration / json round trip of the sample offers"],
+    "load": [
+        "time per registration, at N / at N/10",
+        "CPU per registration, at N / at N/10",
+        "peak memory, at N / at N/10",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Measurement]]:
+    return {name: measure([name], TINY, tmp_path_factory.mktemp("bench")) for name in SUITES}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_compares_what_it_promises(suite: str, measured: dict[str, list[Measurement]]) -> None:
+    assert [one.what for one in measured[suite] if one.unit == "x"] == RATIOS[suite]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suites_table_has_the_promised_columns(suite: str, measured: dict[str, list[Measurement]]) -> None:
+    head, _, *rows = table(measured[suite]).splitlines()
+    assert [cell.strip() for cell in head.split("|")[1:-1]] == [*COLUMNS]
+    assert len(rows) == len(measured[suite])
+    assert {row.count("|") for row in rows} == {len(COLUMNS) + 1}
+
+
+def test_every_figure_is_above_zero_but_the_faults(measured: dict[str, list[Measurement]]) -> None:
+    every = [one for suite in measured.values() for one in suite]
+    assert [one for one in every if (one.value == 0) != (one.unit == "faults")] == []
+
+
+def test_asking_the_critic_only_when_unproven_saves_calls(measured: dict[str, list[Measurement]]) -> None:
+    always, unproven = (one.value for one in measured["critic"] if one.unit == "calls")
+    assert 0 < unproven < always
+
+
+def test_the_engine_names_the_ten_functions_with_the_most_own_time(measured: dict[str, list[Measurement]]) -> None:
+    shares = [one.value for one in measured["engine"] if one.what.startswith("own time: ")]
+    assert len(shares) == 10
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) <= 100
+
+
+def test_the_record_tells_nothing_of_whose_machine_it_was(measured: dict[str, list[Measurement]]) -> None:
+    text = document(NOW, [one for suite in measured.values() for one in suite])
+    told = [
+        str(Path(__file__).parents[2]),
+        sys.prefix,
+        sys.base_prefix,
+        tempfile.gettempdir(),
+        "site-packages",
+        " at 0x",
+    ]
+    assert [words for words in told if words in text] == []
+
+
+def test_facts_name_the_versions_and_no_machine() -> None:
+    packages = {"igent", "autogen-agentchat", "autogen-core", "orjson", "ijson", "aiofiles", "pydantic"}
+    assert facts(NOW_AT).keys() == {"date", "cores", "load", "system", "python", *packages}
+
+
+def test_a_recorded_bench_is_a_results_file_and_the_readmes_table(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(README.read_text(encoding="utf-8"), encoding="utf-8")
+    record(tmp_path, NOW, [RATIO])
+    results = json.loads((tmp_path / "results" / "2026-11-20.json").read_bytes())
+    assert results == {
+        **NOW,
+        "measurements": [{"suite": "load", "what": "one / other", "value": 2.5, "unit": "x"}],
+    }
+    assert table([RATIO]) in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_report_replaces_the_former_one_and_nothing_else() -> None:
+    readme = "before\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n"
+    once = with_report(readme, "new\n")
+    assert once == "before\n<!-- bench: begin -->\nnew\n<!-- bench: end -->\nafter\n"
+    assert with_report(once, "new\n") == once
+
+
+@pytest.mark.parametrize("readme", ["", "<!-- bench: begin -->", "<!-- bench: end --><!-- bench: begin -->"])
+def test_a_readme_without_markers_is_refused(readme: str) -> None:
+    with pytest.raises(ValueError, match="bench: begin"):
+        with_report(readme, "new\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0123456, "0.0123"), (7, "7"), (12.345, "12.3"), (99.96, "100"), (101542.4, "101,542")]
+)
+def test_a_figure_has_three_digits_and_never_an_exponent(value: float, text: str) -> None:
+    assert figure(value) == text
+
+
+def test_what_is_compared_takes_turns_and_has_three_at_least() -> None:
+    calls: list[str] = []
+    alternately([lambda: calls.append("a"), lambda: calls.append("b")], seconds=0)
+    assert calls == ["a", "b"] * 3
+
+
+def test_the_best_call_counts() -> None:
+    waits = iter([30_000, 0, 30_000])
+    (best,) = alternately([lambda: sum(range(next(waits) * 10))], seconds=0)
+    assert best < 0.001
+
+
+class Entry(NamedTuple):
+    code: CodeType | str
+    inlinetime: float
+
+
+def test_shares_are_of_all_own_time_but_that_of_waiting() -> None:
+    poll = Entry("<method 'poll' of 'select.epoll' objects>", 90.0)
+    entries = [poll, Entry("<built-in method len>", 1.0), Entry("<built-in method max>", 2.0), Entry("<other>", 1.0)]
+    assert hotspots(entries, place, count=2) == [Share("built-in method max", 50.0), Share("built-in method len", 25.0)]
+
+
+def code_of(path: str) -> CodeType:
+    return (lambda: None).__code__.replace(co_filename=path, co_qualname="f")
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "package"),
+    [
+        (igent.__file__, "igent/__init__.py:f", "igent"),
+        (pytest.__file__, "pytest/__init__.py:f", "pytest"),
+        (functools.__file__, "functools.py:f", "functools"),
+        ("/somewhere/else/module.py", "module.py:f", "module"),
+        ("<string>", "generated:f", "generated"),
+    ],
+)
+def test_a_function_is_named_from_its_package_on(path: str, name: str, package: str) -> None:
+    assert (place(code_of(path)), owner(code_of(path))) == (name, package)
+
+
+def test_a_built_ins_address_is_not_part_of_its_name() -> None:
+    assert place("<built-in method __new__ of type object at 0x7f00>") == "built-in method __new__ of type object"
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    """The output of a run over three registrations: two matched, one in review."""
+    kinds = {"registrations": 3, "matched": 2, "unmatched": 0, "review": 1, "failed": 0, "rejected": 0}
+    (tmp_path / "run.json").write_bytes(dump({"counts": kinds}))
+    ids = {"matches": ["a", "b"], "pos": ["a", "b"], "review": ["c"], "unmatched": [], "failed": [], "rejects": []}
+    for name, found in ids.items():
+        put(tmp_path, name, *found)
+    return tmp_path
+
+
+def put(directory: Path, name: str, *ids: str) -> None:
+    (directory / f"{name}.json").write_bytes(dump([{"registration_id": one, "codes": ["x"]} for one in ids]))
+
+
+def cut(directory: Path) -> None:
+    (directory / "review.json").write_bytes(b'[{"registration_id":"c"}')
+
+
+def test_whole_output_has_no_faults(outputs: Path) -> None:
+    assert faults(outputs, 3) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        (cut, "an array does not parse"),
+        (lambda at: put(at, "review"), "review.json: 0 rows"),
+        (lambda at: put(at, "pos", "a", "c"), "pos.json and matches.json"),
+        (lambda at: put(at, "review", "a"), "more than one outcome"),
+        (lambda at: put(at, "unmatched", "d"), "4 outcomes for 3"),
+    ],
+)
+def test_broken_output_is_found_at_fault(spoil: Callable[[Path], None], fault: str, outputs: Path) -> None:
+    spoil(outputs)
+    assert any(fault in one for one in faults(outputs, 3))
+
+
+def test_a_process_is_measured_apart_from_the_memory_of_this_one() -> None:
+    ballast = bytearray(200_000_000)
+    spent = launched(["-c", "bytearray(50_000_000)"])
+    assert 50_000_000 < spent.peak_bytes < len(ballast)
+
+
+def test_a_process_that_fails_has_no_figures() -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        launched(["-c", "raise SystemExit(3)"])

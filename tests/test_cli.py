@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+import os
+import pstats
+import subprocess
+import sys
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from igent import __version__
+from igent.cli import main
+from tests.workflows.runs import AS_OF, SAMPLE, registrations, write
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def igent(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    return Command(capfd, tmp_path)
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command line in this process, in a directory of its own; neither stdout nor stderr is a terminal."""
+
+    capture: pytest.CaptureFixture[str]
+    directory: Path
+
+    def __call__(self, *arguments: object) -> Ended:
+        with chdir(self.directory), pytest.raises(SystemExit) as caught:
+            main([str(one) for one in arguments])
+        told = self.capture.readouterr()
+        assert isinstance(caught.value.code, int)
+        return Ended(caught.value.code, told.out, told.err)
+
+    def run(self, *arguments: object) -> Ended:
+        """A run of the sample data pinned to a day, into `run`."""
+        return self("run", "p1m1_p2m2", "--as-of", AS_OF, "--out", "run", *arguments)
+
+
+def files(**changed: Path) -> list[object]:
+    paths = {"registrations": SAMPLE.registrations, "offers": SAMPLE.offers, "incentives": SAMPLE.incentives, **changed}
+    return [part for role, path in paths.items() for part in (f"--{role}", path)]
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if name != "ANTHROPIC_API_KEY"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=inherited | environment, timeout=30, check=False)
+
+
+def test_the_main_job_ends_with_0_and_lists_its_five_matches(igent: Command) -> None:
+    ended = igent.run("--max-items", 5)
+    assert ended.code == 0
+    assert "5 matched, 0 unmatched, 0 review, 0 failed, 0 rejected" in ended.out
+    assert all(row["RegistrationNumber"] in ended.out for row in registrations()[:5])
+
+
+def test_a_run_of_rules_says_so_in_one_line_that_names_the_key(igent: Command) -> None:
+    ended = igent.run("--max-items", 1)
+    (line,) = ended.err.splitlines()
+    assert "rules" in line
+    assert "ANTHROPIC_API_KEY" in line
+
+
+def test_the_mock_needs_no_such_line(igent: Command) -> None:
+    assert igent.run("--max-items", 1, "--mock").err == ""
+
+
+def test_json_prints_run_json_and_nothing_else(igent: Command, tmp_path: Path) -> None:
+    ended = igent.run("--max-items", 2, "--json")
+    assert ended.out == (tmp_path / "run/run.json").read_text()
+    assert json.loads(ended.out)["counts"]["matched"] == 2
+
+
+def test_quiet_prints_nothing(igent: Command) -> None:
+    assert igent.run("--max-items", 2, "--quiet", "--mock") == Ended(0, "", "")
+
+
+def test_what_is_no_terminal_gets_no_progress_and_no_colours(igent: Command) -> None:
+    ended = igent.run("--max-items", 5)
+    assert not any(code in ended.out + ended.err for code in ("\x1b", "\r"))
+
+
+def test_a_rejected_row_ends_with_1_and_is_named(igent: Command, tmp_path: Path) -> None:
+    rows = [*registrations()[:2], {"RegistrationNumber": "R9"}]
+    ended = igent.run(*files(registrations=write(tmp_path / "r.json", rows)))
+    assert ended.code == 1
+    assert "R9" in ended.out
+
+
+def test_a_review_ends_with_1_only_where_that_is_asked_for(igent: Command, tmp_path: Path) -> None:
+    given = files(registrations=write(tmp_path / "r.json", [registrations()[14]]))
+    assert igent.run(*given).code == 0
+    assert igent("run", "p1m1_p2m2", *given, "--strict", "--out", "strict").code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["run", "p1m1m2x"], ["'p1m1m2x'", "Did you mean 'p1m1m2c'?"]),
+        (["run"], ["igent constellations"]),
+        (["run", "p1m1_p2m2", "--offers", SAMPLE.offers], ["registrations", "--registrations FILE"]),
+        (["run", "p1m1_p2m2", "--market", "moon"], ["'moon'", "sbus"]),
+        (["run", "p1m1_p2m2", *files(offers=Path("none.json"))], ["none.json", "Check the path"]),
+        (["run", "p1m1_p2m2", *files(capacity=SAMPLE.offers)], ["offers.json", "capacity.json of an earlier run"]),
+        (["run", "p1m1_p2m2", "--max-items", "0"], ["--max-items"]),
+        (["run", "p1m1_p2m2", "--nope"], ["--nope"]),
+        (["constellations", "nope"], ["'nope'", "p1m1_p2m2"]),
+        (["frobnicate"], ["frobnicate"]),
+    ],
+)
+def test_what_cannot_be_used_ends_with_2_and_says_what_to_do(
+    igent: Command, tmp_path: Path, arguments: list[object], parts: list[str]
+) -> None:
+    ended = igent(*arguments)
+    assert (ended.code, ended.out, "Traceback" in ended.err) == (2, "", False), ended.err
+    assert all(part in ended.err for part in parts), ended.err
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("role", ["registrations", "offers", "incentives"])
+def test_a_file_that_is_no_json_is_named_with_its_place(igent: Command, tmp_path: Path, role: str) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text('[\n{"a": }]')
+    ended = igent.run(*files(**{role: path}))
+    assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
+    assert f"{path}, line 2, column 7" in ended.err
+
+
+def test_a_mistake_in_a_constellation_is_named_with_its_line(igent: Command, tmp_path: Path) -> None:
+    bundled = Path(__file__).parents[1] / "constellations/p1m1_p2m2.yaml"
+    (tmp_path / "own.yaml").write_text(bundled.read_text().replace("max_rounds: 2", "max_round: 2"))
+    ended = igent("run", "./own.yaml", "--out", "run")
+    line = 1 + bundled.read_text().split("max_rounds")[0].count("\n")
+    assert ended.code == 2, ended.err
+    assert f"own.yaml, line {line}" in ended.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "run"])
+def test_an_out_directory_that_cannot_be_used_ends_with_2(igent: Command, tmp_path: Path, kind: str) -> None:
+    if kind == "file":
+        (tmp_path / "run").write_text("mine")
+    else:
+        igent.run("--max-items", 1)
+    ended = igent.run("--max-items", 1)
+    assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
+    assert "run" in ended.err
+
+
+def test_a_damaged_journal_ends_with_3(igent: Command, tmp_path: Path) -> None:
+    igent.run("--max-items", 5)
+    journal = bytearray((tmp_path / "run/journal").read_bytes())
+    journal[len(journal) // 3] ^= 1
+    (tmp_path / "run/journal").write_bytes(journal)
+    ended = igent("run", "--resume", "run")
+    assert (ended.code, "Traceback" in ended.err) == (3, False), ended.err
+    assert "restore it from a copy" in ended.err
+
+
+def test_a_finished_run_can_be_resumed_and_stays_what_it_is(igent: Command, tmp_path: Path) -> None:
+    igent.run("--max-items", 5)
+    before = (tmp_path / "run/pos.json").read_bytes()
+    assert igent("run", "--resume", "run").code == 0
+    assert (tmp_path / "run/pos.json").read_bytes() == before
+
+
+def test_changed_inputs_end_a_resume_with_2(igent: Command, tmp_path: Path) -> None:
+    path = write(tmp_path / "r.json", registrations()[:2])
+    igent.run(*files(registrations=path))
+    write(path, registrations()[:1])
+    ended = igent("run", "--resume", "run")
+    assert (ended.code, "registrations" in ended.err, "Traceback" in ended.err) == (2, True, False), ended.err
+
+
+def test_without_a_directory_runs_are_kept_by_time_and_name_and_the_latest_is_linked(
+    igent: Command, tmp_path: Path
+) -> None:
+    igent("run", "p1m1_p2m2", "--max-items", 1)
+    (made,) = [path for path in (tmp_path / "runs").iterdir() if path.name != "latest"]
+    assert made.name.endswith("Z-p1m1_p2m2")
+    assert (tmp_path / "runs/latest").resolve() == made.resolve()
+
+
+def test_without_incentives_a_run_says_that_there_are_none(igent: Command, tmp_path: Path) -> None:
+    given = ["--registrations", write(tmp_path / "r.json", registrations()[:2]), "--offers", SAMPLE.offers]
+    ended = igent.run(*given)
+    assert "no --incentives" in ended.err
+    orders = json.loads((tmp_path / "run/pos.json").read_text())
+    assert [order["incentives"] for order in orders] == [[], []]
+
+
+def test_constellations_are_listed_and_explained(igent: Command) -> None:
+    every = igent("constellations")
+    assert every.code == 0
+    for name in ("p1m1_p2m2", "p1m1m2c", "p1m1c1_p2m2c2", "p1m1c1m2c2", "p1r_p2r"):
+        assert name in every.out
+    one = igent("constellations", "p1m1m2c").out
+    assert one in every.out
+    assert "p1r_p2r" not in one
+
+
+def test_a_profile_is_written_that_can_be_read(igent: Command, tmp_path: Path) -> None:
+    assert igent.run("--max-items", 1, "--profile").code == 0
+    (path,) = (tmp_path / "profiles").iterdir()
+    assert path.suffix == ".prof"
+    assert pstats.Stats(str(path)).get_stats_profile().total_tt > 0
+
+
+def test_the_version_is_printed(igent: Command) -> None:
+    assert igent("--version") == Ended(0, f"{__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], ["constellations"]])
+def test_what_runs_nothing_imports_no_agents(arguments: list[str]) -> None:
+    ended = python("-X", "importtime", "-m", "igent", *arguments)
+    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in ended.stderr.splitlines()}
+    assert ended.returncode == 0
+    assert "typer" in imported
+    assert imported & {"aiofiles", "anthropic", "autogen_agentchat", "autogen_core", "httpx", "openai"} == set()
+
+
+def test_the_workflows_module_is_the_run_command(tmp_path: Path) -> None:
+    arguments = ["p1m1_p2m2", "--max-items", "5", "--as-of", str(AS_OF), "--json"]
+    ended = python("-m", "igent.workflows", *arguments, "--out", str(tmp_path / "run"), ANTHROPIC_API_KEY="set")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["counts"]["matched"] == 5
+    assert "ANTHROPIC_API_KEY" in ended.stderr

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from igent.domain.records import Json
+from igent.report import Listing, closing, progress_line
+
+MATCH: dict[str, Json] = {
+    "registration_id": "R1",
+    "supplier_id": "Sunny",
+    "judgement": "proven",
+    "reason": "least used share of 2 with room: 0 of 8",
+}
+ORDER: dict[str, Json] = {
+    "registration_id": "R1",
+    "currency": "USD",
+    "amount_due": "9500.00",
+    "lines": [{"quantity": 12, "product_name": "Panel 400"}, {"quantity": 1, "product_name": "Battery 10"}],
+}
+OTHER: dict[str, Json] = {"registration_id": "R2", "codes": ["undecided", "vetoed"]}
+
+
+def summary(**changed: Json) -> dict[str, Json]:
+    return {
+        "constellation": "p1m1m2c",
+        "model": "rules",
+        "stopped": None,
+        "counts": {"registrations": 2, "matched": 1, "unmatched": 0, "review": 1, "failed": 0, "rejected": 0},
+        "judgements": {"proven": 1, "plausible": 0},
+        "calls": {"matcher": 4, "critic": 1, "critic_skipped": 2, "cache_hits": 0, "retries": 0},
+        "timing": {"p50_seconds": 1.25, "p95_seconds": 2.5, "wall_seconds": 3.0},
+        "capacity": [account("Sunny", 8, before=2, used=4)],
+        **changed,
+    }
+
+
+def account(name: str, capacity: int, *, before: int, used: int) -> dict[str, Json]:
+    return {"supplier_id": name, "capacity": capacity, "used_before": before, "used": used}
+
+
+def lines_of(found: dict[str, Json], rows: Listing | None = None) -> list[str]:
+    return closing(found, rows or Listing()).splitlines()
+
+
+def test_the_title_says_what_ran_on_what_and_how_long() -> None:
+    assert lines_of(summary())[0] == "p1m1m2c on rules: 2 registrations in 3.00 s"
+
+
+def test_a_stopped_run_says_why_in_its_title() -> None:
+    assert lines_of(summary(stopped="interrupted"))[0].endswith("(stopped: interrupted)")
+
+
+def test_a_match_is_listed_with_its_supplier_lines_amount_and_reason() -> None:
+    (row,) = [line for line in lines_of(summary(), Listing(matches=[MATCH], orders=[ORDER])) if "R1" in line]
+    for part in ("Sunny", "12 x Panel 400, 1 x Battery 10", "9500.00 USD", "proven: least used share of 2"):
+        assert part in row
+
+
+def test_a_registration_without_a_match_is_listed_with_its_codes() -> None:
+    (row,) = [line for line in lines_of(summary(), Listing(others=[OTHER])) if "R2" in line]
+    assert row.endswith("undecided, vetoed")
+
+
+def test_a_large_run_is_counted_and_not_listed() -> None:
+    assert "R1" not in closing(summary(), Listing())
+
+
+def test_all_five_outcomes_are_counted_also_those_that_did_not_occur() -> None:
+    counts = "outcomes  1 matched, 0 unmatched, 1 review, 0 failed, 0 rejected"
+    assert counts in lines_of(summary())
+
+
+def test_skipped_critic_turns_are_told() -> None:
+    assert "calls     4 matcher, 1 critic (2 critic turns skipped)" in lines_of(summary())
+
+
+def test_latency_is_told_only_where_there_were_calls() -> None:
+    assert "latency   1.25 s at p50, 2.50 s at p95 per registration" in lines_of(summary())
+    silent: dict[str, Json] = {"p50_seconds": None, "p95_seconds": None, "wall_seconds": 0.1}
+    assert "latency" not in closing(summary(timing=silent), Listing())
+
+
+def test_a_suppliers_bar_has_twenty_cells_old_places_lighter() -> None:
+    (row,) = [line for line in lines_of(summary()) if "Sunny" in line]
+    assert row.split() == ["Sunny", "▒▒▒▒▒█████··········", "4", "of", "8"]
+
+
+def test_a_supplier_without_capacity_or_over_it_has_a_bar_of_the_same_length() -> None:
+    accounts: list[Json] = [account("None", 0, before=0, used=0), account("Over", 2, before=3, used=3)]
+    rows = lines_of(summary(capacity=accounts))[-2:]
+    assert [row.split()[1] for row in rows] == ["·" * 20, "▒" * 20]
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    accounts: list[Json] = [account("A", 8, before=0, used=1), account("Longer", 8, before=0, used=1)]
+    rows = lines_of(summary(capacity=accounts))[-2:]
+    assert rows[0].index("█") == rows[1].index("█")
+
+
+def test_progress_names_only_what_has_occurred() -> None:
+    counts: dict[str, Json] = {"matched": 7, "unmatched": 0, "review": 2, "failed": 0, "rejected": 0}
+    assert progress_line(counts, 100) == "7 matched, 2 review"
+    assert progress_line(dict.fromkeys(counts, 0), 100) == "of 100"

@@ -1,0 +1,155 @@
+"""Runs for tests: the sample data, pinned to a day, on a clock that need not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Unpack, cast
+
+import pytest
+
+from igent.domain.records import Json
+from igent.workflows import Control, Pace, Rim, RunOptions, RunResult, make_settings, resume, start
+from tests.workflows.inputs import Inputs
+
+__all__ = [
+    "AS_OF",
+    "MN1",
+    "OUTCOMES",
+    "SAMPLE",
+    "STABLE",
+    "Setup",
+    "bytes_of",
+    "control",
+    "counts_of",
+    "many",
+    "needs_mn1",
+    "quick",
+    "registrations",
+    "rows_of",
+    "write",
+]
+
+AS_OF = date(2026, 3, 31)
+_ROOT = Path(__file__).parents[2]
+_MN1 = _ROOT / "../shared/data/mn1"
+
+# A mock's seconds pass 200 times as fast, so that its order of events stays and its length does not.
+_SPEED = 200
+
+
+def _named(folder: Path) -> Inputs:
+    names = ("registrations", "offers", "incentives")
+    registrations, offers, incentives = (folder / f"{name}.json" for name in names)
+    return Inputs(registrations=registrations, offers=offers, incentives=incentives)
+
+
+SAMPLE = _named(_ROOT / "data")
+MN1 = replace(_named(_MN1), include_withdrawn=True)
+needs_mn1 = pytest.mark.skipif(not _MN1.is_dir(), reason="the real sample data is not beside this checkout")
+
+# What a person acts on: the same at any concurrency, and after any interruption.
+STABLE = ("matches.json", "pos.json", "capacity.json", "unmatched.json", "review.json")
+OUTCOMES = (*STABLE, "failed.json", "rejects.json")
+
+
+async def _quick_sleep(seconds: float) -> None:
+    await asyncio.sleep(seconds / _SPEED)
+
+
+quick = Rim(sleep=_quick_sleep)
+
+
+def control(*, stop_after: int | None = None) -> Control:
+    """A control that ends the intake once that many registrations are committed."""
+    stop = asyncio.Event()
+
+    def progress(counts: Mapping[str, Json], _total: int) -> None:
+        if stop_after is not None and cast("int", counts["registrations"]) >= stop_after:
+            stop.set()
+
+    return Control(stop=stop, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a run is to be given; `inputs` also says what it is asked."""
+
+    inputs: Inputs = SAMPLE
+    constellation: str = "p1m1m2c"
+    rim: Rim = quick
+
+    def run(
+        self, out: Path, *, pace: Pace | None = None, stop_after: int | None = None, **options: Unpack[RunOptions]
+    ) -> RunResult:
+        """Run into `out` from the beginning, to its end or until so many registrations are committed."""
+        given = self.inputs
+        files = {"registrations": given.registrations, "offers": given.offers}
+        files |= {"incentives": given.incentives} if given.incentives else {}
+        files |= {"capacity": given.capacity} if given.capacity else {}
+        options.setdefault("max_items", given.max_items)
+        options.setdefault("include_withdrawn", given.include_withdrawn)
+        options.setdefault("hold_reviews", given.hold_reviews)
+        settings = make_settings(self.constellation, cast("Any", files), as_of=AS_OF, **options)
+
+        async def whole() -> RunResult:
+            return await start(settings, pace or Pace(), out, control=control(stop_after=stop_after), rim=self.rim)
+
+        return asyncio.run(whole())
+
+    def resume(self, out: Path, *, pace: Pace | None = None, stop_after: int | None = None) -> RunResult:
+        """Go on with the run in `out`."""
+
+        async def rest() -> RunResult:
+            return await resume(out, pace or Pace(), control=control(stop_after=stop_after), rim=self.rim)
+
+        return asyncio.run(rest())
+
+
+def counts_of(result: RunResult) -> dict[str, int]:
+    """The six numbers of `run.json`, those above 0."""
+    counts = cast("dict[str, int]", result.summary["counts"])
+    return {kind: count for kind, count in counts.items() if count}
+
+
+def rows_of(result: RunResult, name: str) -> list[dict[str, Any]]:
+    """The rows of an output array, or the lines of `audit.jsonl`."""
+    text = (result.directory / name).read_text()
+    return [json.loads(line) for line in text.splitlines()] if name.endswith("l") else json.loads(text)
+
+
+def bytes_of(directory: Path, names: Sequence[str] = OUTCOMES) -> dict[str, bytes]:
+    """Output files as they are on disk."""
+    return {name: (directory / name).read_bytes() for name in names}
+
+
+def registrations(inputs: Inputs = SAMPLE) -> list[dict[str, Any]]:
+    """The rows of a registrations file, to be changed and written elsewhere."""
+    return [row for row in inputs.rows if row is not None]
+
+
+def many(folder: Path, *, times: int) -> Inputs:
+    """The sample's households that many times over, with ids of their own and as much more capacity."""
+    rows = [
+        row | {"RegistrationNumber": f"{row['RegistrationNumber']}-{n}"}
+        for n in range(times)
+        for row in registrations()
+    ]
+    document = json.loads(SAMPLE.offers.read_text())
+    for supplier in document["SupplierOffers"]:
+        supplier["Capacity"] *= times
+    offers = write(folder / "offers.json", document)
+    return replace(SAMPLE, registrations=write(folder / "registrations.json", rows), offers=offers)
+
+
+def write(path: Path, value: object) -> Path:
+    """Write JSON, or one row per line where the name ends in .jsonl."""
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in cast("list[object]", value)))
+    else:
+        path.write_text(json.dumps(value, default=float))
+    return path

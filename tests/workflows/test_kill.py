@@ -1,0 +1,111 @@
+"""Real processes, ended from outside in the middle of their work."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workflows.checker import check
+from tests.workflows.inputs import Inputs
+from tests.workflows.runs import AS_OF, Setup, bytes_of, many
+
+# A run of 500 registrations leaves a journal of about 1.7 MB: each kill falls well inside.
+TIMES = 5
+STEP_BYTES = 250_000
+POLL_S = 0.002
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    return many(tmp_path_factory.mktemp("inputs"), times=TIMES)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, inputs: Inputs) -> dict[str, bytes]:
+    """The outcomes of the same run without an interruption."""
+    result = Setup(inputs=inputs).run(tmp_path_factory.mktemp("whole") / "run", model="mock", mock_errors=0.2)
+    return bytes_of(result.directory)
+
+
+def spawn(*arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "igent.workflows", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def starting(inputs: Inputs, out: Path) -> subprocess.Popen[str]:
+    files = ("--registrations", inputs.registrations, "--offers", inputs.offers, "--incentives", inputs.incentives)
+    return spawn("p1m1m2c", "--mock", "--mock-errors", 0.2, "--as-of", AS_OF, "--out", out, *files)
+
+
+def resuming(out: Path) -> subprocess.Popen[str]:
+    return spawn("--resume", out)
+
+
+def send_in_the_middle(process: subprocess.Popen[str], journal: Path, number: int, *, grown_bytes: int) -> str:
+    """Send a signal once the journal has grown by so much; the end of what the process said on stderr."""
+    begun, deadline = size_of(journal), time.monotonic() + PATIENCE_S
+    while size_of(journal) < begun + grown_bytes:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, "the journal does not grow"
+        time.sleep(POLL_S)  # another process's file: there is nothing to await
+    process.send_signal(number)
+    return process.communicate(timeout=PATIENCE_S)[1]
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def finish(out: Path) -> None:
+    process = resuming(out)
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, errors
+
+
+def test_a_run_killed_three_times_ends_in_the_same_bytes(
+    tmp_path: Path, inputs: Inputs, whole: dict[str, bytes]
+) -> None:
+    out = tmp_path / "run"
+    for kill in range(3):
+        process = starting(inputs, out) if kill == 0 else resuming(out)
+        send_in_the_middle(process, out / "journal", signal.SIGKILL, grown_bytes=STEP_BYTES)
+        assert process.returncode == -signal.SIGKILL
+    finish(out)
+    assert bytes_of(out) == whole
+    assert check(out, inputs) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_gently_and_it_can_be_resumed(
+    tmp_path: Path, inputs: Inputs, whole: dict[str, bytes], number: int, code: int
+) -> None:
+    out = tmp_path / "run"
+    process = starting(inputs, out)
+    errors = send_in_the_middle(process, out / "journal", number, grown_bytes=STEP_BYTES // 3)
+    assert process.returncode == code, errors
+    assert f"--resume {out}" in errors
+    assert "Traceback" not in errors
+    finish(out)
+    assert bytes_of(out) == whole
+
+
+def test_a_full_disk_stops_the_run_and_it_can_be_resumed(
+    tmp_path: Path, inputs: Inputs, whole: dict[str, bytes]
+) -> None:
+    out = tmp_path / "run"
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({STEP_BYTES}, {STEP_BYTES}))"
+    run = "import sys; from igent.cli import main; main(sys.argv[1:])"
+    files = ("--registrations", inputs.registrations, "--offers", inputs.offers, "--incentives", inputs.incentives)
+    options = ("--mock", "--mock-errors", 0.2, "--as-of", AS_OF, "--out", out, *files)
+    command = [sys.executable, "-c", f"{limited}; {run}", "run", "p1m1m2c", *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    finish(out)
+    assert bytes_of(out) == whole
