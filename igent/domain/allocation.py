@@ -34,6 +34,8 @@ class Place:
     def as_record(self) -> dict[str, Json]:
         """The allocation for the audit."""
         return {
+            "offer": self.offer.id,
+            "supplier_id": self.offer.supplier.id,
             "tier": self.tier,
             "considered": [{"supplier_id": s, "used": u, "capacity": c} for s, u, c in self.considered],
         }

@@ -55,6 +55,8 @@ def commit_record(planned: Planned, judged: Judged, outcome: Outcome, rules: Rul
     if outcome.kind == "matched":
         return record | {"match": _match(planned, judged, outcome), "order": _order(outcome, rules)}
     row: dict[str, Json] = {"registration_id": planned.id, "codes": [*outcome.codes]}
+    if outcome.held is not None:
+        row["held"] = outcome.held.offer.supplier.id
     return record | {"row": {**row, **outcome.details, **_whereabouts(planned)}}
 
 

@@ -34,7 +34,7 @@ class Projection:
     def __init__(self, ledger: Ledger, emit: Callable[[str, bytes], None]) -> None:
         self.ledger, self._emit = ledger, emit
         self.committed = 0
-        self.finished = False
+        self.ending: dict[str, Json] | None = None
         self.replies: defaultdict[int, list[dict[str, Json]]] = defaultdict(list)
         self._outcomes: Counter[str] = Counter()
         self._judgements: Counter[str] = Counter()
@@ -55,7 +55,7 @@ class Projection:
             case "resume":
                 self._log(record, event="resumed", skipped=self.committed)
             case "end":
-                self.finished = True
+                self.ending = record
                 self._log(record, event="finished", counts=self.counts())
 
     def recorded(self, index: int) -> dict[str, str]:
@@ -115,7 +115,7 @@ class Projection:
 
     def _account(self, record: dict[str, Json]) -> None:
         """Times, calls, usage and the audit line of one registration."""
-        name = str(record["id"])
+        name = str(record["id"] or f"row {record['n']}")
         for kind, count in cast("dict[str, int]", record["calls"]).items():
             self._calls[_CALLS.get(kind, kind)] += count
         self._usage += Usage.from_record(record["usage"])
@@ -125,7 +125,8 @@ class Projection:
             self._seconds.append(row.total_seconds)
         self._trace.add(name, row.total_seconds, spans=spans)
         self._emit("timings.csv", csv_line(row).rstrip(b"\n"))
-        replies = [_said(reply) for reply in self.replies.pop(_int(record["n"]), [])]
+        # An agent's replies are in their order already; whose came first depends on timing.
+        replies = sorted(map(_said, self.replies.pop(_int(record["n"]), [])), key=lambda reply: str(reply["agent"]))
         audit = cast("dict[str, Json]", record["audit"])
         line = {"registration_id": record["id"], "outcome": record["outcome"], **audit, "replies": replies}
         self._emit("audit.jsonl", codec.dump(line))

@@ -118,11 +118,15 @@ async def _execute(
     """Judge and commit what is left, then publish everything."""
     first, begun = projection.committed, session.rim.monotonic()
     stopped = await _go_through(session, publisher, projection, control=control)
-    if stopped is None and not projection.finished:
-        await publisher.append_durable({"t": "end", "at": session.rim.now().isoformat()})
-        await publisher.settle()
-    wall_s = session.rim.monotonic() - begun
-    summary = _summary(session, projection, wall_s=wall_s, stopped=stopped, resumed_at=first)
+    if projection.ending is None:
+        wall_s = session.rim.monotonic() - begun
+        process = _process(session, judged=projection.committed - first, wall_s=wall_s, resumed_at=first)
+        if stopped is None:
+            await publisher.append_durable({"t": "end", "at": session.rim.now().isoformat(), "process": process})
+            await publisher.settle()
+    else:
+        process = cast("dict[str, Json]", projection.ending["process"])
+    summary = _summary(session, projection, process, stopped=stopped)
     await publisher.publish({"run.json": codec.dump_pretty(summary), "trace.json": projection.trace()})
     control.progress(projection.counts(), session.survey.total)
     return RunResult(directory=directory, summary=summary, stopped=stopped)
@@ -151,17 +155,21 @@ async def _go_through(
     return stopped or ("interrupted" if interrupted else None)
 
 
-def _summary(
-    session: Session, projection: Projection, *, wall_s: float, stopped: str | None, resumed_at: int
-) -> dict[str, Json]:
-    """The content of `run.json`."""
-    settings, folded = session.settings, projection.summary()
-    judged = projection.committed - resumed_at
-    timing = cast("dict[str, Json]", folded["timing"])
-    speed: dict[str, Json] = {
+def _process(session: Session, *, judged: int, wall_s: float, resumed_at: int) -> dict[str, Json]:
+    """What is about the process that went through the registrations last, and not about the run."""
+    return {
+        "concurrency": session.pace.concurrency,
+        "resumed_at": resumed_at or None,
         "wall_seconds": round(wall_s, 6),
         "registrations_per_second": round(judged / wall_s, 3) if wall_s else None,
     }
+
+
+def _summary(
+    session: Session, projection: Projection, process: dict[str, Json], *, stopped: str | None
+) -> dict[str, Json]:
+    """The content of `run.json`."""
+    settings, folded = session.settings, projection.summary()
     return {
         "constellation": session.constellation.name,
         "model": settings.model,
@@ -170,10 +178,8 @@ def _summary(
         "as_of": settings.as_of.isoformat(),
         "started": session.started.isoformat(),
         "stopped": stopped,
-        "resumed_at": resumed_at or None,
         **folded,
-        "timing": {**timing, **speed},
-        "concurrency": session.pace.concurrency,
+        "timing": {**cast("dict[str, Json]", folded["timing"]), **process},
         "unknown_fields": [*session.survey.unknown_fields],
         "inputs": {"registrations": session.survey.sha256, **session.inputs.hashes},
         "versions": {"igent": __version__, "autogen-agentchat": version("autogen-agentchat")},

@@ -160,6 +160,8 @@ def test_the_reason_and_the_audit_say_what_was_compared() -> None:
     assert place is not None
     assert place.reason() == "least used share of 2 with room: 1 of 8"
     assert place.as_record() == {
+        "offer": "o2",
+        "supplier_id": "B",
         "tier": 1,
         "considered": [
             {"supplier_id": "A", "used": 2, "capacity": 4},

@@ -142,8 +142,9 @@ def test_the_log_tells_events_and_names_only_failures() -> None:
 
 
 def test_a_run_is_finished_by_its_end_record_alone() -> None:
-    assert not Folded(STARTED, commit(0, "matched")).projection.finished
-    assert Folded(STARTED, {"t": "end", "at": "x"}).projection.finished
+    end: dict[str, Json] = {"t": "end", "at": "x"}
+    assert Folded(STARTED, commit(0, "matched")).projection.ending is None
+    assert Folded(STARTED, end).projection.ending == end
 
 
 def test_every_row_is_of_a_declared_file() -> None:
