@@ -35,6 +35,8 @@ app = typer.Typer(
 EXIT_FAILED, EXIT_USAGE, EXIT_STOPPED, EXIT_BUG = 1, 2, 3, 70
 _USAGE = (InputError, ConstellationError, OptionError)
 
+_MAY_CHANGE = {"resume", "concurrency", "call_deadline", "flush_every", "strict", "json", "quiet", "profile"}
+
 Model = Literal["rules", "mock"]
 Critic = Literal["always", "when-unproven", "never"]
 Latency = Literal["none", "haiku", "sonnet"]
@@ -77,6 +79,7 @@ def constellations(name: Annotated[str, typer.Argument(help="Explain only this o
 
 @app.command()
 def run(
+    context: typer.Context,
     constellation: Annotated[str, typer.Argument(help="A bundled name, or the path of a YAML file.")] = "",
     registrations: Annotated[Path | None, InputFile] = None,
     offers: Annotated[Path | None, InputFile] = None,
@@ -115,6 +118,7 @@ def run(
     pace = workflows.Pace(concurrency=concurrency, call_deadline_s=call_deadline, flush_every=flush_every)
     view = View(strict=strict, json=json, quiet=quiet, profile=_profile_path(constellation) if profile else None)
     if resume is not None:
+        _refuse_beside_resume(context)
         _finish(resuming(resume.resolve(), pace), view, resume)
     if not constellation:
         raise OptionError("there is no constellation to run", remedy="Name one: igent constellations lists them")
@@ -144,6 +148,17 @@ def run(
     _announce(settings)
     directory = out or workflows.default_directory(settings, datetime.now(UTC))
     _finish(starting(settings, pace, directory), view, directory)
+
+
+def _refuse_beside_resume(context: typer.Context) -> None:
+    """A resumed run keeps what it was started with: whatever else is given would be ignored, and is refused."""
+    sources = ((name, context.get_parameter_source(name)) for name in context.params)
+    given = [name for name, source in sources if source is not None and source.name != "DEFAULT"]
+    if beside := sorted(set(given) - _MAY_CHANGE):
+        names = ", ".join("--" + name.replace("_", "-") for name in beside)
+        raise OptionError(
+            f"a resumed run keeps its settings, so these cannot be given: {names}", remedy="Leave them out"
+        )
 
 
 def _announce(settings: RunSettings) -> None:
@@ -178,8 +193,10 @@ def _show(result: RunResult, view: View) -> None:
         print(codec.dump_pretty(result.summary).decode(), end="")
     elif not view.quiet:
         print(closing(result.summary, listing(result)), end="\n\n")
-        print(f"files     {result.directory}/: matches.json, pos.json, audit.jsonl (why), timings.csv and more")
-        print("next      trace.json opens in https://ui.perfetto.dev; igent run --help shows the options")
+        print(f"files     {result.directory}/: matches.json, pos.json, review.json, audit.jsonl (why) and more")
+        print("next      the sources in pos.json lead to the lines of the input that its numbers came from")
+        print("          all 100, notes judged by keywords: python -m igent.workflows p1m1m2c --mock")
+        print("          your own files: --registrations FILE --offers FILE --incentives FILE; more with --help")
 
 
 def _exit_code(summary: Mapping[str, Json], *, strict: bool) -> int:

@@ -14,6 +14,7 @@ __all__ = ["Listing", "MAX_ROWS", "closing", "progress_line"]
 MAX_ROWS = 20
 
 _BAR_CELLS = 20
+_NOTICEABLE_S = 0.1
 _KINDS = ("matched", "unmatched", "review", "failed", "rejected")
 Row: TypeAlias = Mapping[str, Json]
 
@@ -60,7 +61,8 @@ def _matched(match: Row, order: Row) -> tuple[str, ...]:
 
 
 def _codes(row: Row) -> str:
-    return ", ".join(map(str, _list(row["codes"])))
+    told = row.get("error") or row.get("problem")
+    return ", ".join(map(str, _list(row["codes"]))) + (f": {told}" if told else "")
 
 
 def _counts(summary: Row) -> list[str]:
@@ -71,7 +73,8 @@ def _counts(summary: Row) -> list[str]:
         f"matches   {judged['proven']} proven, {judged['plausible']} plausible",
         f"calls     {calls['matcher']} matcher, {calls['critic']} critic ({skipped} critic turns skipped)",
     ]
-    if timing["p50_seconds"] is not None:
+    # Without a network or its simulation a call takes next to nothing, and a figure of it would say nothing.
+    if isinstance(timing["p95_seconds"], float) and timing["p95_seconds"] >= _NOTICEABLE_S:
         p50, p95 = _seconds(timing["p50_seconds"]), _seconds(timing["p95_seconds"])
         lines.append(f"latency   {p50} at p50, {p95} at p95 per registration")
     return lines

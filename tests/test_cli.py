@@ -13,6 +13,7 @@ import pytest
 
 from igent import __version__
 from igent.cli import main
+from igent.store.frames import MAGIC
 from tests.workflows.runs import AS_OF, SAMPLE, registrations, write
 
 
@@ -238,3 +239,31 @@ def test_the_workflows_module_is_the_run_command(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["counts"]["matched"] == 5
     assert "ANTHROPIC_API_KEY" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "beside", [("p1m1_p2m2",), ("--seed", 9), ("--max-items", 99), ("--strict-judgement",), ("--out", "other")]
+)
+def test_a_resumed_run_takes_no_other_settings(igent: Command, beside: tuple[object, ...]) -> None:
+    igent.run("--max-items", 1)
+    ended = igent("run", *beside, "--resume", "run")
+    assert (ended.code, "resumed run keeps its settings" in ended.err) == (2, True)
+
+
+def test_a_resumed_run_takes_another_pace(igent: Command) -> None:
+    igent.run("--max-items", 1)
+    assert igent("run", "--resume", "run", "--concurrency", 3, "--flush-every", 9, "--quiet").code == 0
+
+
+def test_a_journal_that_a_crash_left_empty_is_no_run(igent: Command, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "journal").write_bytes(MAGIC)
+    assert igent("run", "--resume", "run").code == 3
+    assert igent.run("--max-items", 1).code == 0
+
+
+def test_a_model_that_a_constellation_names_is_refused(igent: Command, tmp_path: Path) -> None:
+    text = (SAMPLE.registrations.parents[1] / "constellations" / "p1m1_p2m2.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text.replace("prompt: matcher\n", "prompt: matcher\n        effort: low\n", 1))
+    ended = igent("run", "mine.yaml", "--max-items", 1)
+    assert (ended.code, "names a model or an effort" in ended.err) == (2, True)

@@ -40,7 +40,7 @@ class NotAPromptError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfiltered:
-    """What a prompt shows besides when the context filter is off: the other offers and the whole input row."""
+    """What a prompt shows besides when the context filter is off: the other offers and the row's known fields."""
 
     others: tuple[Offer, ...]
     row: Facts

@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import WithDefaultSchema
 
 from igent.dialogue.extract import JsonExtractor
-from igent.domain.records import Payment
+from igent.domain.records import Json, Payment
+from igent.domain.rules import MAX_OFFERS
 from igent.domain.verify import MatchDecision, OrderDecision, Ruling
 
-__all__ = ["Answer", "Critique", "ReplyKind", "find_answer", "maybe_answer"]
+__all__ = ["Answer", "Critique", "ReplyKind", "find_answer", "maybe_answer", "reply_schema"]
 
 ReplyKind = Literal["match", "order", "critique"]
 
@@ -22,7 +25,7 @@ ReplyKind = Literal["match", "order", "critique"]
 _Id = Annotated[str, Field(max_length=16)]
 _Words = Annotated[str, Field(min_length=1, max_length=300)]
 _Why = Annotated[str, Field(max_length=1_000)]
-_MAX_IDS = 512
+_MAX_IDS = MAX_OFFERS
 _MAX_WORDS = 16
 
 _PerOffer = Annotated[dict[_Id, Ruling], Field(max_length=_MAX_IDS)]
@@ -56,6 +59,26 @@ class Critique(_Reply):
 
 
 Answer: TypeAlias = MatchDecision | OrderDecision | Critique
+
+
+class _Plain(GenerateJsonSchema):
+    """JSON Schema without titles and defaults, which say nothing about what fits and cost a model tokens."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+
+def reply_schema(kind: ReplyKind) -> dict[str, Json]:
+    """The JSON Schema of an answer of that kind, bounds included.
+
+    An order's incentives are keyed by id, so its schema has objects with free keys; the others have none.
+    """
+    forms: dict[ReplyKind, type[BaseModel]] = {"match": _Match, "order": _Order, "critique": Critique}
+    schema = forms[kind].model_json_schema(schema_generator=_Plain)
+    return {key: value for key, value in schema.items() if key not in ("title", "description")}
 
 
 def maybe_answer(kind: ReplyKind, candidate: bytes) -> Answer | None:

@@ -41,11 +41,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What one reply was worth; `codes` are violations of a matcher or the veto of a critic."""
+    """What one reply was worth; `codes` are violations of a matcher, each with its detail, or the veto of a critic."""
 
     speaker: Speaker
     verdict: str
     codes: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,8 @@ def _matcher_turn(about: Exchange[D], text: str, turns: list[Turn]) -> Generator
     decision = about.read(reply)
     unreadable = Verdict(kind="violated", violations=(_UNREADABLE,))
     verdict = unreadable if decision is None else about.verify(decision)
-    turns.append(Turn(speaker="matcher", verdict=verdict.kind, codes=tuple(v.code for v in verdict.violations)))
+    codes, details = (tuple(getattr(v, part) for v in verdict.violations) for part in ("code", "detail"))
+    turns.append(Turn(speaker="matcher", verdict=verdict.kind, codes=codes, details=details))
     return decision, verdict
 
 

@@ -50,7 +50,8 @@ class Incentive:
 
     `areas` are those where it certainly applies, `uncertain_areas` those where perhaps only part of the households are
     covered (None: everywhere else, since where it applies is not known in full). `never_decided` names why code may
-    never promise its amount; `prose` is a condition to be judged.
+    never promise its amount; `low_income_unclear` marks one that is surely for low and medium incomes and perhaps for
+    others; `prose` is a condition to be judged.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Incentive:
     amount: Amount | None
     owner_status: frozenset[str] | None = None
     low_income: bool = False
+    low_income_unclear: bool = False
     starts: date | None = None
     ends: date | None = None
     paused: bool = False
@@ -146,6 +148,7 @@ def _obstacle(incentive: Incentive, registration: Registration) -> str | None:
         ("fact-missing: geography", not sure),
         ("fact-missing: owner_status", incentive.owner_status is not None and registration.owner_status is None),
         ("fact-missing: income", incentive.low_income),
+        ("income-condition-unclear", incentive.low_income_unclear and registration.low_income is not True),
         ("amount-unclear", incentive.amount is None),
         ("prerequisite", bool(incentive.requires)),
     )

@@ -65,6 +65,12 @@ class Ledger:
         account.used += 1
         account.held += hold
 
+    def release(self, supplier_id: str, *, hold: bool = False) -> None:
+        """Give back a place that was taken in vain."""
+        account = self._accounts[supplier_id]
+        account.used -= 1
+        account.held -= hold
+
     def as_records(self) -> list[dict[str, Json]]:
         """One record per supplier in file order, as in `capacity.json`; `used_pct` is a percentage with two places."""
         return [

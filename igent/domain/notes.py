@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["MAX_NOTE_CHARS", "NoteTooLongError", "clean_note", "occurs_in"]
+__all__ = ["MAX_NOTE_CHARS", "MIN_QUOTATION_CHARS", "NoteTooLongError", "clean_note", "occurs_in"]
 
 # A wish fits in a few sentences; 2,000 characters (about 500 tokens) keep one household from crowding out its prompt.
 MAX_NOTE_CHARS = 2_000
+
+# Fewer characters are in nearly every note and are evidence of nothing.
+MIN_QUOTATION_CHARS = 3
 
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
 
@@ -22,10 +25,13 @@ _IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe0
 _MASKS = (
     (re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE), "[link]"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
-    # Ten digits as North American numbers group them, seven with a separator, or anything behind a plus sign.
+    # Social security and card numbers, then telephone numbers: ten digits as North America groups them, seven with a
+    # separator, what follows a plus sign, and any other run of seven digits that is no amount of dollars.
+    (re.compile(r"(?<![\w$])\d{3}-\d{2}-\d{4}(?!\w)|(?<![\w$])\d{4}(?:[ -]?\d{4}){2,3}(?!\w)"), "[number]"),
     (
         re.compile(
-            r"(?<![\w$.,-])(?:\+\d[\d\s().-]{6,16}\d|(?:1[\s.-]?)?\(?\d{3}\)?[\s.-]?\d{3}[\s.-]?\d{4}|\d{3}[\s.-]\d{4})(?![\w-])"
+            r"(?<![\w$,-])(?:\+\d[\d\s().-]{6,16}\d|(?:1[\s.-]?)?\(?\d{3}\)?[\s.-]?\d{3}[\s.-]?\d{4}|\d{3}[\s.-]\d{4}|\d{7,})"
+            r"(?:\s?x\d+)?(?![\w-])"
         ),
         "[phone]",
     ),
@@ -48,9 +54,11 @@ def clean_note(text: str) -> str | None:
 
 
 def occurs_in(words: str, note: str) -> bool:
-    """Whether `words` are a quotation of the note: the same characters, letter case and runs of white space apart."""
+    """Whether `words` are a quotation of the note: whole words of it, letter case and runs of white space apart."""
     quotation = " ".join(words.split()).casefold()
-    return bool(quotation) and quotation in note.casefold()
+    if len(quotation) < MIN_QUOTATION_CHARS:
+        return False
+    return re.search(rf"(?<!\w){re.escape(quotation)}(?!\w)", note.casefold()) is not None
 
 
 def _visible(char: str) -> str:

@@ -11,11 +11,7 @@ from igent.domain.pricing import Line, lines_for, money
 from igent.domain.records import Json, Offer, Payment, Price, PriceRow, Registration
 from igent.domain.verify import OrderDecision, OrderTask
 
-__all__ = ["FinancingNotOfferedError", "Grant", "Order", "build_order"]
-
-
-class FinancingNotOfferedError(LookupError):
-    """The household is to pay by loan and the supplier has none for what it wants."""
+__all__ = ["Grant", "Order", "build_order", "lends"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +76,9 @@ class Order:
 
 
 def build_order(task: OrderTask, offer: Offer, decision: OrderDecision, *, currency: str) -> Order:
-    """The order for the offer that a household was given.
-
-    Raises `FinancingNotOfferedError` for a loan that the supplier does not quote.
-    """
+    """The order for the offer that a household was given; for a loan one that `lends`."""
     lines = lines_for(offer, task.registration)
-    order = Order(
+    return Order(
         registration=task.registration,
         offer=offer,
         currency=currency,
@@ -93,9 +86,13 @@ def build_order(task: OrderTask, offer: Offer, decision: OrderDecision, *, curre
         lines=lines,
         grants=tuple(_grants(task, offer, decision, lines)),
     )
-    if order.payment == "loan":
-        _financing(order)
-    return order
+
+
+def lends(offer: Offer, registration: Registration) -> bool:
+    """Whether a supplier quotes a loan for all that a household would buy: an instalment for every line."""
+    low_income = registration.low_income is True
+    lines = lines_for(offer, registration)
+    return offer.supplier.finance is not None and all(_instalment(line.row, low_income=low_income) for line in lines)
 
 
 def _grants(task: OrderTask, offer: Offer, decision: OrderDecision, lines: Sequence[Line]) -> Iterable[Grant]:
@@ -148,12 +145,11 @@ def _line_record(line: Line) -> dict[str, Json]:
 
 
 def _financing(order: Order) -> dict[str, Json]:
-    """The supplier's loan for the whole order; it takes an instalment quoted for every line."""
+    """The supplier's loan for the whole order."""
     finance = order.offer.supplier.finance
+    assert finance is not None, "a loan goes to a supplier that lends"
     low_income = order.registration.low_income is True
     prices = [instalment for line in order.lines if (instalment := _instalment(line.row, low_income=low_income))]
-    if finance is None or len(prices) < len(order.lines):
-        raise FinancingNotOfferedError(f"{order.offer.supplier.id!r} quotes no loan for all of these products")
     return {
         "instalment": money(sum((price.amount for price in prices), Decimal(0))),
         "months": finance.months,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from igent.domain.allocation import Allocate, Place
 from igent.domain.ledger import Ledger
-from igent.domain.orders import FinancingNotOfferedError, Order, build_order
+from igent.domain.orders import Order, build_order, lends
 from igent.domain.records import Json, Offer, OutcomeKind
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask
 
@@ -47,21 +47,23 @@ class Outcome:
 
 def place_for(settled: Settled, ledger: Ledger, allocate: Allocate) -> Place | Outcome:
     """The place that a household with settled phases would get, not yet taken; an outcome where there is none."""
-    tiers = _tiers(settled.match, settled.match_task)
+    registration, tiers = settled.match_task.registration, _tiers(settled.match, settled.match_task)
     if not tiers:
         return Outcome(kind="review", codes=("no-acceptable-offer",), judgement=settled.judgement)
-    place = allocate(tiers, settled.match_task.registration, ledger)
+    if settled.order.payment == "loan":
+        lending = ([offer for offer in tier if lends(offer, registration)] for tier in tiers)
+        tiers = [tier for tier in lending if tier]
+    if not tiers:
+        return Outcome(kind="review", codes=("financing-not-offered",), judgement=settled.judgement)
+    place = allocate(tiers, registration, ledger)
     if place is None:
         return Outcome(kind="unmatched", codes=("capacity-exhausted",), details={"suppliers": _suppliers(tiers)})
     return place
 
 
 def order_at(settled: Settled, place: Place, ledger: Ledger, *, currency: str) -> Outcome:
-    """Price the order at a place and take the place; where it cannot be priced, nothing is taken."""
-    try:
-        order = build_order(settled.order_task, place.offer, settled.order, currency=currency)
-    except FinancingNotOfferedError as exc:
-        return Outcome(kind="review", codes=("financing-not-offered",), details={"problem": str(exc)})
+    """Price the order at a place and take the place."""
+    order = build_order(settled.order_task, place.offer, settled.order, currency=currency)
     ledger.take(place.offer.supplier.id)
     return Outcome(kind="matched", judgement=settled.judgement, place=place, order=order)
 

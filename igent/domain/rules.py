@@ -8,7 +8,10 @@ from itertools import product as combinations
 from igent.domain.pricing import row_for
 from igent.domain.records import Candidates, Offer, Product, Registration, Supplier
 
-__all__ = ["Catalogue", "offers_of"]
+__all__ = ["Catalogue", "MAX_OFFERS", "offers_of"]
+
+# Bundles of one household: a prompt of more would be no judgement, and their ids alone fill half of the longest reply.
+MAX_OFFERS = 4_096
 
 
 class Catalogue:
@@ -51,6 +54,8 @@ class Catalogue:
         offers = offers_of(serving, types)
         if not offers:
             return Candidates(outcome="unmatched", codes=("product-not-offered",))
+        if len(offers) > MAX_OFFERS:
+            return Candidates(outcome="review", codes=("too-many-offers",))
         return Candidates(offers=offers)
 
 

@@ -93,7 +93,7 @@ class Fields:
             return value
         if value in (0, 1):
             return bool(value)
-        raise self.error(field, f"is {value!r}; 0 or 1 is needed")
+        raise self.error(field, f"is {_kind(value)}; 0 or 1 is needed")
 
     def items(self, field: str) -> list[Json]:
         """A JSON array."""
@@ -131,11 +131,11 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise self.error(field, f"is {_kind(value)}; a number is needed")
         if text is not None and not _NUMBER.fullmatch(text):
-            raise self.error(field, f"is {value!r}; a number is needed")
+            raise self.error(field, f"is a text of {len(text)} characters; a number is needed")
         # repr() of a float is the shortest text that reads back as it, so a price keeps the digits it was written with.
         number = Decimal(repr(value) if text is None else text)
         if not number.is_finite():
-            raise self.error(field, f"is {value!r}; a finite number is needed")
+            raise self.error(field, "is not finite; a number is needed")
         return number
 
 

@@ -8,6 +8,7 @@ publish, so that the copies stay linear in total, is the caller's rule.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import shutil
@@ -19,8 +20,9 @@ from typing import BinaryIO
 
 from igent.codec import dump_pretty
 from igent.domain.records import Json
+from igent.errors import JournalError, OptionError
 
-__all__ = ["Outputs", "SPILL_BYTES", "atomic_write", "point_latest", "sync_directory"]
+__all__ = ["Outputs", "SPILL_BYTES", "atomic_write", "locked", "point_latest", "sync_directory"]
 
 _MANIFEST = "manifest.json"
 
@@ -42,6 +44,31 @@ def atomic_write(path: Path, data: bytes) -> None:
     with _replacing(path) as file:
         file.write(data)
     sync_directory(path.parent)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a run directory for this process alone; the kernel lets go of it when the process ends, however it ends.
+
+    Raises `OptionError` where another process holds it, or where there is none.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as exc:
+        raise OptionError(f"there is no run in {str(directory)!r}", remedy="Name the directory of a run") from exc
+    try:
+        _hold(descriptor, directory)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _hold(descriptor: int, directory: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        problem = f"another igent is at work in {str(directory)!r}"
+        raise OptionError(problem, remedy="Wait until it has ended, or stop it, then resume the run") from exc
 
 
 def point_latest(directory: Path) -> None:
@@ -156,7 +183,7 @@ class Outputs:
 
     `arrays` names the JSON arrays, `lines` the line files with their first line, without its newline (b"" for none).
     A new `Outputs` starts every file anew, from rows that the caller adds again from the journal; until its first
-    publication it changes nothing that can be seen. An `OSError` is final for this object.
+    publication it changes nothing that can be seen. A disk that refuses is a `JournalError`, final for this object.
     """
 
     def __init__(self, directory: Path, *, arrays: Sequence[str], lines: Mapping[str, bytes]) -> None:
@@ -210,6 +237,9 @@ class Outputs:
         except asyncio.CancelledError:
             await asyncio.wait([running])
             raise
+        except OSError as exc:
+            problem, remedy = f"cannot be written: {exc.strerror}", "See to the disk, then resume: nothing is lost"
+            raise JournalError(path=str(exc.filename or self._directory), problem=problem, remedy=remedy) from exc
 
     def _write_rows(self, batch: Mapping[str, list[bytes]]) -> None:
         for name, rows in batch.items():

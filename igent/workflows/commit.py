@@ -168,4 +168,10 @@ def _phase(name: str, result: PhaseResult[MatchDecision] | PhaseResult[OrderDeci
 
 
 def _turns(turns: Sequence[Turn]) -> list[Json]:
-    return [{"speaker": t.speaker, "verdict": t.verdict, **({"codes": [*t.codes]} if t.codes else {})} for t in turns]
+    return [_turn(turn) for turn in turns]
+
+
+def _turn(turn: Turn) -> dict[str, Json]:
+    record: dict[str, Json] = {"speaker": turn.speaker, "verdict": turn.verdict}
+    lists: dict[str, Json] = {"codes": [*turn.codes], "details": [*turn.details]}
+    return record | {name: values for name, values in lists.items() if values}

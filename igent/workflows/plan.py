@@ -12,7 +12,7 @@ from igent.domain.ledger import Ledger
 from igent.domain.records import Candidates, Json, Registration
 from igent.domain.rules import Catalogue
 from igent.domain.verify import MatchTask, OrderTask
-from igent.errors import InputError, RowError
+from igent.errors import InputError, RowError, RunStopped
 from igent.markets import MARKETS, Market
 from igent.markets.fields import FieldError
 from igent.store.source import BadRow, Batch, Document, RowFile, read_documents
@@ -125,14 +125,20 @@ async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
 async def plan_rows(
     inputs: Inputs, found: Survey, settings: RunSettings, *, first: int = 0
 ) -> AsyncGenerator[Planned, None]:
-    """Plan the rows from `first` (0-based) on, in file order, as far as `max_items` goes."""
+    """Plan the rows from `first` (0-based) on, in file order, as far as `max_items` goes.
+
+    Raises `RunStopped` where the file is no longer the one that the survey read.
+    """
     async with aclosing(inputs.rows.batches()) as batches:
         async for batch in batches:
             for index, row in enumerate(batch.rows, start=batch.first_row):
-                if index >= found.total:
+                if index >= found.total and settings.max_items is not None:
                     return
-                if index >= first:
+                if first <= index < found.total:
                     yield _plan(_Place(batch, index, inputs.rows.name), row, inputs, found, settings)
+    read = inputs.rows.fingerprint
+    if read is None or read.sha256 != found.sha256:
+        raise RunStopped(f"{inputs.rows.name} was changed while the run read it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Projection:
                 self._log(record, event="started")
             case "resume":
                 self._log(record, event="resumed", skipped=self.committed)
+            case "stop":
+                self._log(record, event="stopped", why=record["why"])
             case "end":
                 self.ending = record
                 self._log(record, event="finished", counts=self.counts())
@@ -121,7 +123,7 @@ class Projection:
         self._usage += Usage.from_record(record["usage"])
         spans = spans_from_record(cast("list[Json]", record["spans"]))
         row = timing_row(name, spans)
-        if record["calls"]:
+        if row.total_seconds:
             self._seconds.append(row.total_seconds)
         self._trace.add(name, row.total_seconds, spans=spans)
         self._emit("timings.csv", csv_line(row).rstrip(b"\n"))

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable
 
 from igent.domain.records import Json
-from igent.errors import JournalError
 from igent.store.files import Outputs
 from igent.store.journal import Journal
 from igent.workflows.projection import Projection
@@ -78,8 +77,4 @@ class Publisher:
         self._published = self._projection.committed
         extra = documents or {}
         position = self._journal.position_bytes
-        try:
-            await self._outputs.publish({"capacity.json": self._projection.capacity(), **extra}, journal_bytes=position)
-        except OSError as exc:
-            problem, remedy = f"cannot be written: {exc.strerror}", "See to the disk, then resume: nothing is lost"
-            raise JournalError(path=str(exc.filename), problem=problem, remedy=remedy) from exc
+        await self._outputs.publish({"capacity.json": self._projection.capacity(), **extra}, journal_bytes=position)

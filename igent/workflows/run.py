@@ -14,7 +14,7 @@ from typing import cast
 from igent import __version__, codec
 from igent.domain.records import Json
 from igent.errors import JournalError, OptionError, RunStopped, leaf
-from igent.store.files import Outputs, point_latest
+from igent.store.files import Outputs, locked, point_latest
 from igent.store.journal import Journal, Recovery
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
@@ -60,56 +60,73 @@ async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: 
     Raises `InputError`, `ConstellationError` or `OptionError` before anything is written or called.
     """
     session = await prepare(settings, pace, rim)
-    if (directory / JOURNAL).exists():
-        raise OptionError(f"{str(directory)!r} holds a run already", remedy=f"Go on with it: --resume {directory}")
-    outputs = _outputs(directory)
-    projection = Projection(session.inputs.ledger(), outputs.add)
-    if directory.parent.name == RUNS:
-        point_latest(directory)
-    async with Journal.create(directory / JOURNAL) as journal:
-        publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
-        await publisher.append_durable(session.header())
-        result = await _execute(session, publisher, projection, directory, control=control)
-    outputs.close()
+    _make(directory)
+    with locked(directory):
+        path = directory / JOURNAL
+        if _begun(path):
+            raise OptionError(f"{str(directory)!r} holds a run already", remedy=f"Go on with it: --resume {directory}")
+        outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
+        projection = Projection(session.inputs.ledger(), outputs.add)
+        if directory.parent.name == RUNS:
+            point_latest(directory)
+        async with Journal.create(path) as journal:
+            publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
+            await publisher.append_durable(session.header())
+            result = await _execute(session, publisher, projection, directory, control=control)
+        outputs.close()
     return result
 
 
 async def resume(directory: Path, pace: Pace, *, control: Control, rim: Rim) -> RunResult:
     """Go on with a run that was stopped, from its directory alone.
 
-    Raises `OptionError` where the inputs, the prompts or the constellation are no longer those of the run.
+    Raises `OptionError` where the inputs, the prompts or the constellation are no longer those of the run, and where
+    another process is at work on it.
     """
-    recovery = Recovery(directory / JOURNAL)
-    entries = (entry.record for entry in recovery)
-    header = next(entries, None)
-    if header is None or header["t"] != "run":
-        raise JournalError(path=str(directory / JOURNAL), problem="holds no run", remedy="Start the run again")
-    settings = RunSettings.from_record(cast("dict[str, Json]", header["settings"]))
-    session = await prepare(settings, pace, rim, started=datetime.fromisoformat(str(header["at"])))
-    session.require_same(header)
-    outputs = _outputs(directory)
-    projection = Projection(session.inputs.ledger(), outputs.add)
-    projection.fold(header)
-    for record in entries:
-        projection.fold(record)
-        if outputs.crowded:
-            await outputs.spill()
-    async with Journal.resume(directory / JOURNAL, recovery.state) as journal:
-        publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
-        await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})
-        result = await _execute(session, publisher, projection, directory, control=control)
-    outputs.close()
+    path = directory / JOURNAL
+    with locked(directory):
+        recovery = Recovery(path)
+        entries = (entry.record for entry in recovery)
+        header = next(entries, None)
+        if header is None or header["t"] != "run":
+            raise JournalError(
+                path=str(path), problem="holds no run", remedy="Start the run again, also into this place"
+            )
+        settings = RunSettings.from_record(cast("dict[str, Json]", header["settings"]))
+        session = await prepare(settings, pace, rim, started=datetime.fromisoformat(str(header["at"])))
+        session.require_same(header)
+        outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
+        projection = Projection(session.inputs.ledger(), outputs.add)
+        projection.fold(header)
+        for record in entries:
+            projection.fold(record)
+            if outputs.crowded:
+                await outputs.spill()
+        async with Journal.resume(path, recovery.state) as journal:
+            publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
+            await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})
+            result = await _execute(session, publisher, projection, directory, control=control)
+        outputs.close()
     return result
 
 
-def _outputs(directory: Path) -> Outputs:
-    """The files of a run in their directory. Raises `OptionError` where there can be none."""
+def _make(directory: Path) -> None:
+    """Make the directory of a run. Raises `OptionError` where there can be none."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Outputs(directory, arrays=ARRAYS, lines=LINES)
     except OSError as exc:
         problem = f"{str(directory)!r} cannot be made a directory: {exc.strerror}"
         raise OptionError(problem, remedy="Give another with --out") from exc
+
+
+def _begun(path: Path) -> bool:
+    """Whether a journal holds a run; one that a crash has left without its first record is removed."""
+    if not path.exists():
+        return False
+    if next(iter(Recovery(path)), None) is not None:
+        return True
+    path.unlink()
+    return False
 
 
 async def _execute(
@@ -121,9 +138,9 @@ async def _execute(
     if projection.ending is None:
         wall_s = session.rim.monotonic() - begun
         process = _process(session, judged=projection.committed - first, wall_s=wall_s, resumed_at=first)
-        if stopped is None:
-            await publisher.append_durable({"t": "end", "at": session.rim.now().isoformat(), "process": process})
-            await publisher.settle()
+        ending: dict[str, Json] = {"t": "end", "process": process} if stopped is None else {"t": "stop", "why": stopped}
+        await publisher.append_durable({**ending, "at": session.rim.now().isoformat()})
+        await publisher.settle()
     else:
         process = cast("dict[str, Json]", projection.ending["process"])
     summary = _summary(session, projection, process, stopped=stopped)

@@ -15,7 +15,7 @@ from igent.errors import RunStopped, leaf
 
 __all__ = ["Breaker", "MAX_TRANSIENT_FAILURES", "Steps", "Turnstile", "run_in_order"]
 
-# One failure is a registration's; ten in a row, each after its own retries, are an outage: nothing would come of more.
+# One failure is a registration's; ten in a row are an outage: nothing would come of more.
 MAX_TRANSIENT_FAILURES = 10
 
 

@@ -59,7 +59,6 @@ class Session:
         return {
             "t": "run",
             "at": self.started.isoformat(),
-            "igent": __version__,
             "settings": self.settings.as_record(),
             "identity": self._identity(),
         }
@@ -88,6 +87,7 @@ class Session:
 
     def _identity(self) -> dict[str, Json]:
         return {
+            "igent": __version__,
             "constellation": codec.digest(asdict(self.constellation)),
             "prompts": codec.digest(self.prompts),
             "registrations": self.survey.sha256,
@@ -103,6 +103,7 @@ async def prepare(settings: RunSettings, pace: Pace, rim: Rim, *, started: datet
     text = settings.constellation.read_text(encoding="utf-8")
     parsed = parse_constellation(text, file=settings.constellation.name)
     constellation = with_overrides(parsed, critic=settings.critic, switches=settings.switches)
+    _refuse_models(constellation)
     inputs = await load(settings)
     begun = started or rim.now()
     offset_s = (rim.now() - begun).total_seconds() - rim.monotonic()
@@ -122,3 +123,11 @@ async def prepare(settings: RunSettings, pace: Pace, rim: Rim, *, started: datet
 def _prompts(constellation: Constellation, file: Path, *, package: str) -> dict[str, str]:
     agents = [agent for phase in constellation.phases for agent in phase.agents if agent.prompt]
     return {agent.prompt: prompt_text(package, agent.prompt, beside=file) for agent in agents}
+
+
+def _refuse_models(constellation: Constellation) -> None:
+    """Refuse what a constellation asks of network models, which this version does not call."""
+    for agent in (agent for phase in constellation.phases for agent in phase.agents):
+        if agent.model is not None or agent.effort is not None:
+            problem = f"agent {agent.name!r} of {constellation.name!r} names a model or an effort"
+            raise OptionError(problem, remedy="This version runs on rules and mock only: leave both out")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from traceback import extract_tb
 
 from igent.accounting.spans import Timeline, recording, span
 from igent.agents.calls import CallSettings, Kept
 from igent.domain.allocation import balanced
+from igent.domain.outcomes import Outcome
+from igent.domain.records import Json
 from igent.errors import JournalError, leaf
 from igent.models.limits import CallSlots
 from igent.workflows.commit import Rules, commit_record, decide
@@ -46,6 +48,7 @@ class Worker:
 
     def __init__(self, session: Session, publisher: Publisher, projection: Projection, *, stop: asyncio.Event) -> None:
         self._clock, self._publisher, self._projection = session.clock, publisher, projection
+        self._now = session.rim.now
         self._judging = Judging(session.constellation, session.inputs, session.prompts)
         self._ledger = projection.ledger.copy()
         self._calls = CallSettings(
@@ -79,11 +82,23 @@ class Worker:
         timeline = finished.timeline
         timeline.close(finished.turn)
         with recording(timeline, under=0):
-            outcome = decide(planned, finished.judged, self._ledger, self._rules)
-            with span("commit"):
-                record = commit_record(planned, finished.judged, outcome, self._rules)
+            record = self._decided(planned, finished.judged)
         timeline.close(0)
-        self._publisher.append(record | {"spans": timeline.record()})
+        failed: dict[str, Json] = {"at": self._now().isoformat()} if record["outcome"] == "failed" else {}
+        self._publisher.append({**record, **failed, "spans": timeline.record()})
+
+    def _decided(self, planned: Planned, judged: Judged) -> dict[str, Json]:
+        """The record of the outcome; a bug on the way to it is that registration's failure and takes no place."""
+        outcome: Outcome | None = None
+        try:
+            outcome = decide(planned, judged, self._ledger, self._rules)
+            with span("commit"):
+                return commit_record(planned, judged, outcome, self._rules)
+        except Exception as exc:  # noqa: BLE001  # the boundary where a bug becomes an outcome, on the way out
+            if outcome is not None and outcome.taken_from is not None:
+                self._ledger.release(outcome.taken_from, hold=outcome.held is not None)
+            bug = replace(judged, bug=_described(exc))
+            return commit_record(planned, bug, decide(planned, bug, self._ledger, self._rules), self._rules)
 
     async def _judge(self, planned: Planned) -> Judged:
         async def keep(kept: Kept) -> None:
@@ -106,4 +121,4 @@ def _described(error: BaseException) -> str:
     """The first error of a group and where it was raised, for whoever mends it."""
     first = leaf(error)
     frame = extract_tb(first.__traceback__)[-1]
-    return f"{first!r} in {frame.name}, {Path(frame.filename).name}:{frame.lineno}"
+    return f"{type(first).__name__} in {frame.name}, {Path(frame.filename).name}:{frame.lineno}"

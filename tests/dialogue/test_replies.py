@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igent.dialogue.replies import Answer, Critique, ReplyKind, find_answer, maybe_answer
+from igent.domain.rules import MAX_OFFERS
 from igent.domain.verify import MatchDecision, OrderDecision
 
 MATCH = '{"fit":[["o2","o5"],["o1"]],"words":["all black"],"why":"asked for"}'
@@ -90,12 +91,12 @@ def of_size(kind: str, size: int) -> tuple[ReplyKind, str]:
 
 BOUNDS = {
     "characters of an id": 16,
-    "ids of a tier": 512,
-    "tiers": 512,
+    "ids of a tier": MAX_OFFERS,
+    "tiers": MAX_OFFERS,
     "quotations": 16,
     "characters of a quotation": 300,
     "characters of a reason": 1_000,
-    "incentives": 512,
+    "incentives": MAX_OFFERS,
     "characters of an incentive's id": 16,
     "codes": 8,
     "characters of a critic's reason": 1_000,

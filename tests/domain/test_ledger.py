@@ -102,3 +102,11 @@ def test_a_record_shows_held_places_where_there_are_any() -> None:
     ledger.take("A", hold=True)
     [record] = ledger.as_records()
     assert (record["used"], record["held"]) == (1, 1)
+
+
+def test_a_place_that_is_given_back_is_as_if_it_had_not_been_taken() -> None:
+    ledger = opening({"A": 2})
+    ledger.take("A")
+    ledger.take("A", hold=True)
+    ledger.release("A", hold=True)
+    assert (ledger["A"].used, ledger["A"].held) == (1, 0)

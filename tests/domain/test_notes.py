@@ -147,3 +147,21 @@ def test_a_quotation_may_differ_in_case_and_white_space(words: str) -> None:
 @pytest.mark.parametrize("words", ["", "  ", "black roof", "panels all-black", "allblack"])
 def test_other_words_are_no_quotation(words: str) -> None:
     assert not occurs_in(words, "We want all-black panels")
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("my number is 123-45-6789", "my number is [number]"),
+        ("card 4111 1111 1111 1111 please", "card [number] please"),
+        ("call 5551234", "call [phone]"),
+        ("tel 612.555.0199x2", "tel [phone]"),
+    ],
+)
+def test_other_numbers_that_identify_are_masked(text: str, cleaned: str) -> None:
+    assert clean_note(text) == cleaned
+
+
+@pytest.mark.parametrize("words", ["e", "he", "heapest", "the cheap"])
+def test_a_quotation_is_of_whole_words(words: str) -> None:
+    assert not occurs_in(words, "the cheapest")

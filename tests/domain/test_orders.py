@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igent.domain.incentives import Amount, Incentive, Standing, StandingKind, Timing
-from igent.domain.orders import FinancingNotOfferedError, Order, build_order
+from igent.domain.orders import Order, build_order, lends
 from igent.domain.records import Finance, Json, Offer, Payment, Price, PriceRow, Want
 from igent.domain.verify import OrderDecision, OrderTask, Ruling
 from tests.domain.builders import HOUSEHOLD, INCENTIVE, LAW, battery, dollars, panels, row, supplier
@@ -238,6 +238,6 @@ def test_a_low_income_household_has_the_lmi_instalment_where_there_is_one(low_in
 
 
 @pytest.mark.parametrize("chosen", [offer(finance=None), offer(stored=row(2, "8000"))], ids=["supplier", "product"])
-def test_a_loan_that_is_not_quoted_for_everything_is_refused(chosen: Offer) -> None:
-    with pytest.raises(FinancingNotOfferedError, match="'A' quotes no loan for all of these products"):
-        order(payment="loan", chosen=chosen)
+def test_who_quotes_no_loan_for_everything_does_not_lend(chosen: Offer) -> None:
+    assert lends(offer(), HOME)
+    assert not lends(chosen, HOME)

@@ -109,3 +109,14 @@ def test_nothing_is_held_where_there_is_no_room() -> None:
 
 def test_an_outcome_without_a_place_takes_from_nobody() -> None:
     assert replace(REVIEW, kind="failed").taken_from is None
+
+
+def test_a_loan_goes_to_who_lends_though_another_is_used_less() -> None:
+    lent, sold = panels("Lent", row(10, "1000", instalment="9")), panels("Sold", row(10, "900"))
+    lender = supplier("B", lent, finance=Finance(rate_percent=Decimal(5), months=120, source="#"))
+    offers = (
+        Offer(id="o1", supplier=supplier("A", sold), products=(sold,)),
+        Offer(id="o2", supplier=lender, products=(lent,)),
+    )
+    outcome = decide(settled(("o1", "o2"), payment="loan", offers=offers), ledger(A=0, B=1))
+    assert (outcome.kind, outcome.taken_from) == ("matched", "B")

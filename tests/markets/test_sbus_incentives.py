@@ -148,7 +148,11 @@ def test_a_plain_amount_without_conditions_applies(specs: str, kind: str, number
     ("entry", "area", "expected"),
     [
         (plain("$500 for roofs facing south"), "55407", ("open", None)),
-        (plain("$500 rebate", LMI="TRUE"), "55407", ("open", None)),
+        (plain("$500 rebate", LMI="TRUE"), "55407", ("undecided", "income-condition-unclear")),
+        (plain("$200 per panel for roofs facing south"), "55407", ("undecided", "amount-unclear")),
+        (plain("$300/kW installed"), "55407", ("undecided", "amount-unclear")),
+        (plain("$" + "9" * 31), "55407", ("undecided", "amount-unclear")),
+        (plain("$, see the list"), "55407", ("undecided", "amount-unclear")),
         (plain("$500 rebate", **{"Applicable community": "55407, 55419"}), "55407", ("open", None)),
         (plain("$500 rebate", **{"Applicable community": "55407, 55419"}), "55999", ("excluded", "area")),
         (plain("$500 rebate", **{"Applicable community": "Edina"}), "55407", ("undecided", "fact-missing: geography")),

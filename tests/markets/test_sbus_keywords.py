@@ -136,7 +136,7 @@ def test_the_payment_comes_from_the_note(note: str | None, payment: str | None, 
         ("$500 for roofs facing south", {}, "unsure"),
         ("$500 for homes of two or more stories", {"Product_NumberOfStories": "2"}, "yes"),
         ("$500 for homes of two or more stories", {"Product_NumberOfStories": 1}, "no"),
-        ("30% over the total cost of the installation (community: ALL; LMI: yes)", {}, "yes"),
+        ("$500 for homes of two or more stories", {"Product_NumberOfStories": "2.5"}, "no"),
         ("40% where the community agrees", {}, "unsure"),
     ],
 )

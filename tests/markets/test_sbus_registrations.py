@@ -210,3 +210,31 @@ def test_every_real_row_has_candidates_or_codes_that_say_why_not(name: str) -> N
     found = [catalogue.candidates(read_registration(row, pointer="")) for row in rows]
     assert sum(bool(one.offers) for one in found) > 50
     assert all(bool(one.offers) != bool(one.codes) and bool(one.codes) == bool(one.outcome) for one in found)
+
+
+def test_a_known_count_of_no_panels_buys_none() -> None:
+    none = wants(Product_KnowsAmountOfPanels="1", Product_AmountOfPanels="0")
+    assert none == {"Battery": 1}
+
+
+@pytest.mark.parametrize(("given", "expected"), [("55407-1234", "55407"), (" 2134 ", "02134")])
+def test_a_zip_code_may_be_longer_or_shortened(given: Json, expected: str) -> None:
+    assert read(Contact_Zip=given).area == expected
+
+
+@pytest.mark.parametrize("given", ["5540A", "554071", "55407 1234", "-5540"])
+def test_what_is_no_zip_code_names_itself(given: Json) -> None:
+    with pytest.raises(FieldError) as caught:
+        read(Contact_Zip=given)
+    assert caught.value.field == "Contact_Zip"
+
+
+def test_a_fact_is_a_short_plain_value() -> None:
+    facts = read(Contact_Utility="x" * 65, Product_RoofPitch={"a": 1}, Product_HomeSize="call 612-555-0199").facts
+    assert facts == {"Product_HomeSize": "call [phone]"}
+
+
+def test_what_is_refused_is_not_quoted() -> None:
+    with pytest.raises(FieldError) as caught:
+        read(Proposal_OptimalAmountOfBatteries="call Kim at 612-555-0199")
+    assert "Kim" not in str(caught.value)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from igent.errors import JournalError
 from igent.store.files import SPILL_BYTES, Outputs, atomic_write
 
 ROWS = [b'{"n":%d}' % n for n in range(12)]
@@ -206,7 +207,7 @@ async def test_a_cancelled_publication_is_whole_and_the_next_one_may_follow(run:
 async def test_after_a_failed_publication_there_is_no_other(run: Path) -> None:
     target = outputs(run)
     (run / "pos.json").mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(JournalError, match="Is a directory"):
         await publish(target, ROWS)
     assert not (run / "manifest.json").exists()
     with pytest.raises(AssertionError, match="has failed"):

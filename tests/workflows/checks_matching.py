@@ -137,8 +137,21 @@ def _tiers(inputs: Inputs, line: Row, household: Row, *, held: bool) -> list[lis
     bundles = {bundle.id: bundle for bundle in inputs.candidates(household)}
     if held:
         return [list(bundles.values())]
-    decision = line["phases"][0].get("decision") or {}
-    return [[bundles[one] for one in tier] for tier in decision.get("fit") or []]
+    match, order = ((phase.get("decision") or {}) for phase in line["phases"])
+    tiers = [[bundles[one] for one in tier] for tier in match.get("fit") or []]
+    if order.get("payment") == "loan":
+        tiers = [[bundle for bundle in tier if _lends(bundle, household)] for tier in tiers]
+    return [tier for tier in tiers if tier]
+
+
+def _lends(bundle: Bundle, household: Row) -> bool:
+    """Whether the supplier has loan terms and an instalment above 0 for each of the bundle's lines."""
+    low_income = str(household.get("Contact_LowMediumIncome")) == "1"
+    columns = ("LMILoanInstallment", "LoanInstallment") if low_income else ("LoanInstallment",)
+    pairs = zip(bundle.products, bundle.cells(household), strict=True)
+    rows = [product["ProductPrices"][cell.index] for (_, product), cell in pairs if cell]
+    quoted = [any(float(row.get(column) or 0) > 0 for column in columns) for row in rows]
+    return bool(bundle.supplier.get("InterestRate") and bundle.supplier.get("LoanTermMonths")) and all(quoted)
 
 
 def _place(

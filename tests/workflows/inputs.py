@@ -130,8 +130,8 @@ class Inputs:
 def wants_of(household: Row) -> list[tuple[str, int]]:
     """The wanted product types with their quantities."""
     knows = str(household.get("Product_KnowsAmountOfPanels")).lower() in ("1", "true")
-    panels = _count(household, "Product_AmountOfPanels") if knows else 0
-    panels = panels or _count(household, "Proposal_OptimalAmountOfPanels")
+    own = knows and household.get("Product_AmountOfPanels") not in (None, "")
+    panels = _count(household, "Product_AmountOfPanels" if own else "Proposal_OptimalAmountOfPanels")
     batteries = _count(household, "Proposal_OptimalAmountOfBatteries")
     return [(kind, count) for kind, count in (("Solar", panels), ("Battery", batteries)) if count]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,14 @@ from typing import Any
 import pytest
 
 from igent.errors import InputError, OptionError
-from igent.workflows import Pace, Rim, RunResult, run_workflow
+from igent.store.files import Outputs
+from igent.store.journal import Journal, Recovery
+from igent.workflows import Control, Pace, Rim, RunResult, make_settings, run_workflow, start
+from igent.workflows.plan import plan_rows
+from igent.workflows.projection import ARRAYS, LINES, Projection
+from igent.workflows.publisher import Publisher
+from igent.workflows.session import prepare
+from igent.workflows.worker import Worker
 from tests.workflows.checker import check
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import (
@@ -328,3 +336,67 @@ def test_the_log_names_no_household_that_did_not_fail(out: Path) -> None:
     log = (out / "run.log").read_text()
     assert [json.loads(line)["event"] for line in log.splitlines()] == ["started", "finished"]
     assert "SPUS" not in log
+
+
+def test_an_input_that_changes_under_a_run_stops_it(out: Path, tmp_path: Path) -> None:
+    # More than are read in one piece and more than are admitted at a time: the file is read while the run goes on.
+    rows = [
+        row | {"RegistrationNumber": f"R{n}", "Product_HomeSize": "x" * 2_000}
+        for n in range(40)
+        for row in registrations()
+    ]
+    rows = [row | {"RegistrationNumber": f"R{n}"} for n, row in enumerate(rows)]
+    inputs = with_rows(tmp_path, rows, "registrations.jsonl")
+    size = inputs.registrations.stat().st_size
+
+    def shrink(counts: dict[str, Any], _total: int) -> None:
+        if counts["registrations"] and inputs.registrations.stat().st_size == size:
+            os.truncate(inputs.registrations, size // 2)
+
+    control = Control(stop=asyncio.Event(), progress=shrink)
+    settings = make_settings("p1r_p2r", {"registrations": inputs.registrations, "offers": inputs.offers}, as_of=AS_OF)
+    result = asyncio.run(start(settings, Pace(), out, control=control, rim=Rim()))
+    assert "registrations.jsonl was changed" in str(result.stopped)
+    assert counts_of(result)["registrations"] < len(rows)
+    with pytest.raises(OptionError, match="have changed: registrations"):
+        Setup(inputs=inputs).resume(out)
+
+
+def test_a_households_words_are_in_no_file_that_others_read(out: Path, tmp_path: Path) -> None:
+    canary = {
+        "Notes": "CANARY please",
+        "CampaignName": "Spring",
+        "Contact_Name": "CANARY",
+        "Product_HomeSize": ["CANARY"],
+    }
+    rows = [
+        registrations()[0] | canary,
+        registrations()[1] | {"Product_AmountOfPanels": "CANARY", "Product_KnowsAmountOfPanels": 1},
+    ]
+    Setup(inputs=with_rows(tmp_path, rows)).run(out, model="mock")
+    assert {path.name for path in out.iterdir() if b"CANARY" in path.read_bytes()} == set()
+
+
+async def test_a_bug_at_the_commit_is_that_registrations_failure_and_takes_no_place(out: Path, tmp_path: Path) -> None:
+    session = await prepare(make_settings("p1r_p2r", {}, as_of=AS_OF), Pace(), Rim())
+    planned = await anext(plan_rows(session.inputs, session.survey, session.settings))
+    assert planned.match is not None
+    assert planned.order is not None
+    unpriced = tuple(
+        replace(o, products=tuple(replace(p, prices={}) for p in o.products)) for o in planned.match.offers[:1]
+    )
+    broken = replace(
+        planned, match=replace(planned.match, offers=unpriced), order=replace(planned.order, offers=unpriced)
+    )
+    ledger = session.inputs.ledger()
+    async with Journal.create(tmp_path / "journal") as journal:
+        outputs = Outputs(out, arrays=ARRAYS, lines=LINES)
+        publisher = Publisher(journal, Projection(ledger, outputs.add), outputs, flush_every=1)
+        worker = Worker(session, publisher, Projection(ledger, outputs.add), stop=asyncio.Event())
+        for one in (broken, planned):
+            worker.commit(one, await worker.work(one))
+    records = [entry.record for entry in Recovery(tmp_path / "journal")]
+    assert [(record["outcome"], record.get("supplier")) for record in records] == [
+        ("failed", None),
+        ("matched", "Brackwater Solar"),
+    ]

@@ -38,22 +38,27 @@ def spawn(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def starting(inputs: Inputs, out: Path) -> subprocess.Popen[str]:
+def starting(inputs: Inputs, out: Path, *options: object) -> subprocess.Popen[str]:
     files = ("--registrations", inputs.registrations, "--offers", inputs.offers, "--incentives", inputs.incentives)
-    return spawn("p1m1m2c", "--mock", "--mock-errors", 0.2, "--as-of", AS_OF, "--out", out, *files)
+    return spawn("p1m1m2c", "--mock", "--mock-errors", 0.2, "--as-of", AS_OF, "--out", out, *files, *options)
 
 
 def resuming(out: Path) -> subprocess.Popen[str]:
     return spawn("--resume", out)
 
 
-def send_in_the_middle(process: subprocess.Popen[str], journal: Path, number: int, *, grown_bytes: int) -> str:
-    """Send a signal once the journal has grown by so much; the end of what the process said on stderr."""
+def wait_for(process: subprocess.Popen[str], journal: Path, *, grown_bytes: int) -> None:
+    """Wait until the journal of a living process has grown by so much."""
     begun, deadline = size_of(journal), time.monotonic() + PATIENCE_S
     while size_of(journal) < begun + grown_bytes:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline, "the journal does not grow"
         time.sleep(POLL_S)  # another process's file: there is nothing to await
+
+
+def send_in_the_middle(process: subprocess.Popen[str], journal: Path, number: int, *, grown_bytes: int) -> str:
+    """Send a signal once the journal has grown by so much; the end of what the process said on stderr."""
+    wait_for(process, journal, grown_bytes=grown_bytes)
     process.send_signal(number)
     return process.communicate(timeout=PATIENCE_S)[1]
 
@@ -108,4 +113,19 @@ def test_a_full_disk_stops_the_run_and_it_can_be_resumed(
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     finish(out)
+    assert bytes_of(out) == whole
+
+
+def test_a_run_that_is_alive_cannot_be_resumed_by_another(
+    tmp_path: Path, inputs: Inputs, whole: dict[str, bytes]
+) -> None:
+    out = tmp_path / "run"
+    process = starting(inputs, out, "--mock-latency", "haiku", "--concurrency", 256)
+    wait_for(process, out / "journal", grown_bytes=1)
+    second = resuming(out)
+    _, said = second.communicate(timeout=PATIENCE_S)
+    alive = process.poll() is None
+    process.communicate(timeout=PATIENCE_S)
+    assert (alive, second.returncode, "another igent is at work" in said) == (True, 2, True)
+    assert process.returncode == 0
     assert bytes_of(out) == whole

@@ -28,7 +28,9 @@ _CEILING = re.compile(r"\bup to\b|\beither\b|\bas much as\b|\bmaximum of\b", re.
 _CONDITION = re.compile(
     r"\b(must|only|when|if|unless|requires?|paired|provided|for (homes|roofs|households))\b", re.IGNORECASE
 )
-_FIGURE = re.compile(r"\$\s?(?P<dollars>[\d,]+(?:\.\d+)?)|(?P<percent>\d+(?:\.\d+)?)\s?%")
+# At most fifteen digits: more is a slip, and no amount that could be computed with.
+_FIGURE = re.compile(r"\$\s?(?P<dollars>\d[\d,]{0,14}(?:\.\d{1,6})?)(?![\d,])|(?P<percent>\d{1,3}(?:\.\d{1,6})?)\s?%")
+_PER_UNIT = re.compile(r"(?:\bper\b|\beach\b|\bevery\b|/)(?!\s*(?:household|home|installation|project))", re.IGNORECASE)
 _PER_KWH = re.compile(r"\b(kwh|kilo\s?watt[- ]?hours?)\b", re.IGNORECASE)
 _AT_SALE = re.compile(r"point[- ]of[- ]sale", re.IGNORECASE)
 _WHOLE_COST = re.compile(r"\d+(?:\.\d+)?% (?:over|of|on) the total cost(?: of the installation)?\.?", re.IGNORECASE)
@@ -135,10 +137,9 @@ def _plain(entry: Fields) -> Incentive:
     community = entry.text("Applicable community")
     zips = frozenset(re.findall(r"\b\d{5}\b", community))
     everywhere = community.upper() == "ALL"
-    for_lmi = entry.maybe_flag("LMI") is True
-    settled = everywhere and not for_lmi and (_WHOLE_COST.fullmatch(specs) or _FLAT.fullmatch(specs))
+    settled = everywhere and (_WHOLE_COST.fullmatch(specs) or _FLAT.fullmatch(specs))
     never = _plain_never(specs)
-    prose = f"{specs} (community: {community}; LMI: {'yes' if for_lmi else 'no'})"
+    prose = f"{specs} (community: {community})"
     return Incentive(
         id=name,
         name=name,
@@ -146,6 +147,7 @@ def _plain(entry: Fields) -> Incentive:
         product_types=_mentioned(specs),
         timing=_timing(never, at_sale=_AT_SALE.search(specs) is not None),
         amount=_plain_amount(specs),
+        low_income_unclear=entry.maybe_flag("LMI") is True,
         starts=_date(entry, "Start date", last=False),
         ends=_date(entry, "End date", last=True),
         areas=zips or None,
@@ -155,9 +157,9 @@ def _plain(entry: Fields) -> Incentive:
 
 
 def _plain_amount(specs: str) -> Amount | None:
-    """The one figure of the text; None where it names none or several."""
+    """The one figure of the text; None where it names none or several, or one for each of something."""
     figures = list(_FIGURE.finditer(specs))
-    if len(figures) != 1 or _PER_KWH.search(specs):
+    if len(figures) != 1 or _PER_KWH.search(specs) or _PER_UNIT.search(specs):
         return None
     if dollars := figures[0]["dollars"]:
         return Amount(kind="dollar_amount", number=Decimal(dollars.replace(",", "")))

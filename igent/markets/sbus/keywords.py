@@ -131,8 +131,8 @@ def _ruling(text: str, household: Facts) -> str:
     if re.search(r"facing south", text, re.IGNORECASE):
         return _answer(household.get("Product_RoofOrientation"), lambda value: str(value).startswith("South"))
     if re.search(r"two or more stor", text, re.IGNORECASE):
-        return _answer(household.get("Product_NumberOfStories"), lambda value: int(str(value)) >= 2)
-    return "yes" if re.search(r"total cost of the installation \(community: ALL", text) else "unsure"
+        return _answer(household.get("Product_NumberOfStories"), lambda value: str(value) in "23456789")
+    return "unsure"
 
 
 def _answer(fact: Json, holds: Callable[[Json], bool]) -> str:

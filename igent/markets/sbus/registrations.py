@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from igent.domain.notes import NoteTooLongError, clean_note
 from igent.domain.records import Json, Registration, Want
 from igent.markets.fields import FieldError, Fields
@@ -39,8 +41,11 @@ REGISTRATION_FIELDS = frozenset(
 )
 
 # Never shown as they stand, with or without the context filter: the note has its own section, cleaned.
-PRIVATE_FIELDS = frozenset({"Notes", "RegistrationNumber"})
+PRIVATE_FIELDS = frozenset({"Notes", "RegistrationNumber", "RegistrationStatus", "Contact_HouseholdIncome"})
 
+_ZIP = re.compile(r"(\d{1,5})(?:-\d{4})?")
+# The longest value of these fields in a programme's export has 23 characters; free text does not belong in them.
+_FACT_CHARS = 64
 _WITHDRAWN = {"declined", "cancelled"}
 
 
@@ -63,20 +68,38 @@ def read_registration(row: Json, *, pointer: str) -> Registration:
         id=fields.text("RegistrationNumber"),
         campaign=fields.maybe_text("CampaignName") or "",
         source=fields.pointer,
-        area=fields.text("Contact_Zip").zfill(5),
+        area=_zip(fields),
         wants=wants,
         withdrawn=(fields.maybe_text("RegistrationStatus") or "").lower() in _WITHDRAWN,
         low_income=fields.maybe_flag("Contact_LowMediumIncome"),
         owner_status=(fields.maybe_text("Contact_OwnerStatus") or "").lower() or None,
         note=note,
         note_problem=note_problem,
-        facts={name: fields.values[name] for name in _FACTS if fields.values.get(name) is not None},
+        facts=_facts(fields),
     )
+
+
+def _zip(fields: Fields) -> str:
+    """Five digits: of a ZIP+4 the first five, and zeros before what a spreadsheet has shortened."""
+    found = _ZIP.fullmatch(fields.text("Contact_Zip"))
+    if found is None:
+        raise fields.error("Contact_Zip", "is no ZIP code; five digits are needed")
+    return found[1].zfill(5)
+
+
+def _facts(fields: Fields) -> dict[str, Json]:
+    """The facts that a prompt may show: short plain values, cleaned like a note."""
+    texts = {name: fields.values[name] for name in _FACTS if isinstance(fields.values.get(name), str | int | float)}
+    return {
+        name: clean_note(value) if isinstance(value, str) else value
+        for name, value in texts.items()
+        if not isinstance(value, str) or 0 < len(value) <= _FACT_CHARS
+    }
 
 
 def _wants(fields: Fields) -> tuple[Want, ...]:
     own = fields.maybe_count("Product_AmountOfPanels") if fields.maybe_flag("Product_KnowsAmountOfPanels") else None
-    panels = own or fields.maybe_count("Proposal_OptimalAmountOfPanels")
+    panels = own if own is not None else fields.maybe_count("Proposal_OptimalAmountOfPanels")
     batteries = fields.maybe_count("Proposal_OptimalAmountOfBatteries")
     counts = (("Solar", panels), ("Battery", batteries))
     return tuple(Want(product_type=kind, quantity=count) for kind, count in counts if count)
