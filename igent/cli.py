@@ -195,8 +195,14 @@ def _show(result: RunResult, view: View) -> None:
         print(closing(result.summary, listing(result)), end="\n\n")
         print(f"files     {result.directory}/: matches.json, pos.json, review.json, audit.jsonl (why) and more")
         print("next      the sources in pos.json lead to the lines of the input that its numbers came from")
-        print("          all 100, notes judged by keywords: python -m igent.workflows p1m1m2c --mock")
+        print(f"          all 100, notes judged by keywords: {_python()} -m igent.workflows p1m1m2c --mock")
         print("          your own files: --registrations FILE --offers FILE --incentives FILE; more with --help")
+
+
+def _python() -> str:
+    """How to call this Python from here."""
+    here = Path(sys.executable)
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else "python"
 
 
 def _exit_code(summary: Mapping[str, Json], *, strict: bool) -> int:

@@ -9,7 +9,9 @@ IgentError
 │   └── JournalCorrupt     a bad frame before a later group: never guessed at
 └── ModelError             a call that gave no usable reply; the registration fails
     ├── ModelTimeout       the call passed its deadline
-    └── ModelUnavailable   overload, rate limit, dropped connection: worth another try
+    ├── ModelUnavailable   overload, rate limit, dropped connection: worth another try
+    ├── ModelRejected      a request that the provider will never accept
+    └── ModelLocked        the key, its permissions or the account's credit: nothing can be called
 
 `RowError` is not among them: it is a value that says why one input row is rejected.
 """
@@ -25,6 +27,8 @@ __all__ = [
     "JournalCorrupt",
     "JournalError",
     "ModelError",
+    "ModelLocked",
+    "ModelRejected",
     "ModelTimeout",
     "ModelUnavailable",
     "OptionError",
@@ -113,9 +117,32 @@ class ModelTimeout(ModelError):
 
 
 class ModelUnavailable(ModelError):
-    """A passing fault of the provider or the network; ten in a row stop the run."""
+    """A passing fault of the provider or the network; ten in a row stop the run.
+
+    `retry_after_s` is how long the provider asks to wait, uncapped, or None where it does not say.
+    """
 
     code = "model-unavailable"
+
+    def __init__(self, model: str, problem: str, *, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(model, problem)
+
+
+class ModelRejected(ModelError):
+    """A request that the provider will never accept, however often it is sent."""
+
+    code = "model-rejected"
+
+
+class ModelLocked(ModelError):
+    """The provider will answer nothing until somebody acts: the key, its permissions or the account's credit."""
+
+    code = "model-locked"
+
+    def __init__(self, model: str, problem: str, *, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(model, f"{problem}. {remedy}")
 
 
 def leaf(error: BaseException) -> BaseException:

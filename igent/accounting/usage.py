@@ -17,13 +17,15 @@ class Usage:
     """Token counts of one call or the sum of several; `Usage()` is none at all.
 
     The counts are disjoint: `input_tokens` were neither read from nor written to the provider's prompt cache, so a
-    prompt's length is the sum of the first, third and fourth. `estimated` says that some count in it is an estimate.
+    prompt's length is the sum of all but the output. `cache_write_tokens` were written for 5 minutes,
+    `cache_write_1h_tokens` for 1 hour. `estimated` says that some count in it is an estimate.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     estimated: bool = False
 
     def __add__(self, other: Usage) -> Usage:
@@ -32,6 +34,7 @@ class Usage:
             output_tokens=self.output_tokens + other.output_tokens,
             cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            cache_write_1h_tokens=self.cache_write_1h_tokens + other.cache_write_1h_tokens,
             estimated=self.estimated or other.estimated,
         )
 
@@ -41,21 +44,26 @@ class Usage:
 
     @classmethod
     def from_record(cls, record: Json) -> Usage:
-        """The usage of `as_record`. Raises `ValueError` for anything that is not five such fields."""
-        match record:
+        """The usage of `as_record`. Raises `ValueError` for anything that is not six such fields.
+
+        Journals from before writes for 1 hour were counted lack that field, which is then 0.
+        """
+        match {"cache_write_1h_tokens": 0, **record} if isinstance(record, dict) else record:
             case {
                 "input_tokens": int(fresh),
                 "output_tokens": int(output),
                 "cache_read_tokens": int(read),
                 "cache_write_tokens": int(written),
+                "cache_write_1h_tokens": int(written_1h),
                 "estimated": bool(estimated),
                 **others,
-            } if not others and min(fresh, output, read, written) >= 0:
+            } if not others and min(fresh, output, read, written, written_1h) >= 0:
                 return cls(
                     input_tokens=fresh,
                     output_tokens=output,
                     cache_read_tokens=read,
                     cache_write_tokens=written,
+                    cache_write_1h_tokens=written_1h,
                     estimated=estimated,
                 )
             case _:

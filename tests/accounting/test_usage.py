@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from igent import codec
 from igent.accounting.usage import Usage, estimate_tokens
+from igent.domain.records import Json
 
 counts = st.integers(0, 10**9)
 usages = st.builds(
@@ -14,23 +15,25 @@ usages = st.builds(
     output_tokens=counts,
     cache_read_tokens=counts,
     cache_write_tokens=counts,
+    cache_write_1h_tokens=counts,
     estimated=st.booleans(),
 )
 
 
 def used(*tokens: int, estimated: bool = False) -> Usage:
-    fresh, output, read, written = tokens
+    fresh, output, read, written, written_1h = tokens
     return Usage(
         input_tokens=fresh,
         output_tokens=output,
         cache_read_tokens=read,
         cache_write_tokens=written,
+        cache_write_1h_tokens=written_1h,
         estimated=estimated,
     )
 
 
 def test_usage_adds_up_count_by_count() -> None:
-    assert used(1, 2, 3, 4) + used(10, 20, 30, 40) == used(11, 22, 33, 44)
+    assert used(1, 2, 3, 4, 5) + used(10, 20, 30, 40, 50) == used(11, 22, 33, 44, 55)
 
 
 @given(usages, usages)
@@ -48,8 +51,24 @@ def test_a_record_comes_back_from_json_as_the_same_usage(usage: Usage) -> None:
     assert Usage.from_record(codec.load(codec.dump(usage.as_record()))) == usage
 
 
-@pytest.mark.parametrize("change", [{"input_tokens": -1}, {"output_tokens": 1.5}, {"estimated": 1}, {"other": 1}])
-def test_a_record_that_no_usage_wrote_is_refused(change: dict[str, float]) -> None:
+def test_a_record_from_before_writes_for_an_hour_were_counted_has_none() -> None:
+    record = used(1, 2, 3, 4, 5).as_record()
+    del record["cache_write_1h_tokens"]
+    assert Usage.from_record(record) == used(1, 2, 3, 4, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_tokens": -1},
+        {"output_tokens": 1.5},
+        {"cache_write_1h_tokens": -1},
+        {"cache_write_1h_tokens": None},
+        {"estimated": 1},
+        {"other": 1},
+    ],
+)
+def test_a_record_that_no_usage_wrote_is_refused(change: dict[str, Json]) -> None:
     with pytest.raises(ValueError, match="a record of usage"):
         Usage.from_record({**Usage().as_record(), **change})
 
@@ -57,6 +76,12 @@ def test_a_record_that_no_usage_wrote_is_refused(change: dict[str, float]) -> No
 def test_a_record_with_a_count_missing_is_refused() -> None:
     with pytest.raises(ValueError, match="a record of usage"):
         Usage.from_record({"input_tokens": 1, "estimated": False})
+
+
+@pytest.mark.parametrize("record", [None, [], "usage", 5])
+def test_what_is_no_object_is_no_record_of_usage(record: Json) -> None:
+    with pytest.raises(ValueError, match="a record of usage"):
+        Usage.from_record(record)
 
 
 @pytest.mark.parametrize(("text", "tokens"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("é" * 8, 2)])
