@@ -6,6 +6,7 @@ configuration or input, nothing called; 3 stopped, resumable; 130, 143 interrupt
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,9 @@ _USAGE = (InputError, ConstellationError, OptionError)
 
 _MAY_CHANGE = {"resume", "concurrency", "call_deadline", "flush_every", "strict", "json", "quiet", "profile"}
 
-Model = Literal["rules", "mock"]
+# The cheapest and fastest of the family: decisions are short, and the verifier does not take a model's word.
+DEFAULT_CLAUDE = "claude-haiku-5-5"
+
 Critic = Literal["always", "when-unproven", "never"]
 Latency = Literal["none", "haiku", "sonnet"]
 InputFile = typer.Option(metavar="FILE", rich_help_panel="Inputs", show_default=False)
@@ -88,7 +91,12 @@ def run(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: runs/<utc>-<constellation>.")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="RUN_DIR", help="Go on with a stopped run.")] = None,
     market: Annotated[str, typer.Option(help="The market's rules and prompts.")] = "sbus",
-    model: Annotated[Model, typer.Option(help="Who judges: both are offline.")] = "rules",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Who judges: rules, mock or a claude-... name.", show_default="claude with a key, else rules"
+        ),
+    ] = "",
     mock: Annotated[bool, typer.Option("--mock", help="Short for --model mock.")] = False,
     mock_latency: Annotated[Latency, Mock] = "none",
     mock_errors: Annotated[float, typer.Option(rich_help_panel="Mock model", min=0, max=1)] = 0.0,
@@ -116,10 +124,13 @@ def run(
     from igent.console import View, resuming, starting
 
     pace = workflows.Pace(concurrency=concurrency, call_deadline_s=call_deadline, flush_every=flush_every)
+    rim = workflows.Rim(
+        api_key=os.environ.get("ANTHROPIC_API_KEY") or None, base_url=os.environ.get("ANTHROPIC_BASE_URL") or None
+    )
     view = View(strict=strict, json=json, quiet=quiet, profile=_profile_path(constellation) if profile else None)
     if resume is not None:
         _refuse_beside_resume(context)
-        _finish(resuming(resume.resolve(), pace), view, resume)
+        _finish(resuming(resume.resolve(), pace, rim=rim), view, resume)
     if not constellation:
         raise OptionError("there is no constellation to run", remedy="Name one: igent constellations lists them")
     files = {"registrations": registrations, "offers": offers, "incentives": incentives, "capacity": capacity}
@@ -134,7 +145,7 @@ def run(
         cast("workflows.Inputs", {role: path for role, path in files.items() if path is not None}),
         as_of=as_of.date() if as_of else None,
         market=market,
-        model="mock" if mock else model,
+        model="mock" if mock else model or (DEFAULT_CLAUDE if rim.api_key else "rules"),
         mock_latency=mock_latency,
         mock_errors=mock_errors,
         seed=seed,
@@ -147,7 +158,7 @@ def run(
     )
     _announce(settings)
     directory = out or workflows.default_directory(settings, datetime.now(UTC))
-    _finish(starting(settings, pace, directory), view, directory)
+    _finish(starting(settings, pace, directory, rim=rim), view, directory)
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
@@ -164,7 +175,7 @@ def _refuse_beside_resume(context: typer.Context) -> None:
 def _announce(settings: RunSettings) -> None:
     """Say on stderr what a user might not expect."""
     if settings.model == "rules":
-        _say("igent: on the embedded model rules (offline; notes go to review); ANTHROPIC_API_KEY is not used yet")
+        _say("igent: on the embedded model rules: offline, notes go to review; with ANTHROPIC_API_KEY set, on Claude")
     if settings.incentives is None:
         _say("igent: no --incentives, so orders have none")
 

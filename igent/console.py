@@ -44,14 +44,14 @@ class Ended:
     signal: int | None = None
 
 
-def starting(settings: RunSettings, pace: Pace, directory: Path) -> Work:
+def starting(settings: RunSettings, pace: Pace, directory: Path, *, rim: Rim) -> Work:
     """A run from the beginning."""
-    return lambda control: workflows.start(settings, pace, directory, control=control, rim=Rim())
+    return lambda control: workflows.start(settings, pace, directory, control=control, rim=rim)
 
 
-def resuming(directory: Path, pace: Pace) -> Work:
+def resuming(directory: Path, pace: Pace, *, rim: Rim) -> Work:
     """The rest of a stopped run."""
-    return lambda control: workflows.resume(directory, pace, control=control, rim=Rim())
+    return lambda control: workflows.resume(directory, pace, control=control, rim=rim)
 
 
 def listing(result: RunResult) -> Listing:

@@ -16,7 +16,18 @@ def startup(size: Size, scratch: Path) -> list[Measurement]:
     """Medians of processes from start to exit, in turn with an interpreter that does nothing."""
     taken: list[tuple[float, ...]] = []
     for number in range(size.starts):
-        main = ["-m", "igent.workflows", "p1m1_p2m2", "--max-items", "1", "--as-of", AS_OF.isoformat(), "--quiet"]
+        main = [
+            "-m",
+            "igent.workflows",
+            "p1m1_p2m2",
+            "--max-items",
+            "1",
+            "--model",
+            "rules",
+            "--as-of",
+            AS_OF.isoformat(),
+            "--quiet",
+        ]
         commands: list[Command] = [["-c", ""], ["-m", "igent", "--help"], [*main, "--out", str(scratch / str(number))]]
         taken.append(tuple(launched(command).wall_s for command in commands))
     bare_s, help_s, main_s = (median(seconds) for seconds in zip(*taken, strict=True))

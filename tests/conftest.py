@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 _refused: list[str] = []
+
+# A developer's own key must not make a test call a provider.
+for _name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+    os.environ.pop(_name, None)
 
 
 class NetworkRefused(BaseException):

@@ -234,7 +234,7 @@ def test_what_runs_nothing_imports_no_agents(arguments: list[str]) -> None:
 
 
 def test_the_workflows_module_is_the_run_command(tmp_path: Path) -> None:
-    arguments = ["p1m1_p2m2", "--max-items", "5", "--as-of", str(AS_OF), "--json"]
+    arguments = ["p1m1_p2m2", "--max-items", "5", "--as-of", str(AS_OF), "--json", "--model", "rules"]
     ended = python("-m", "igent.workflows", *arguments, "--out", str(tmp_path / "run"), ANTHROPIC_API_KEY="set")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["counts"]["matched"] == 5
@@ -262,8 +262,15 @@ def test_a_journal_that_a_crash_left_empty_is_no_run(igent: Command, tmp_path: P
     assert igent.run("--max-items", 1).code == 0
 
 
+def test_a_claude_without_a_key_is_refused_before_anything_is_written(igent: Command, tmp_path: Path) -> None:
+    ended = igent.run("--model", "claude-haiku-5-5")
+    assert (ended.code, "needs a key" in ended.err, (tmp_path / "run").exists()) == (2, True, False)
+
+
 def test_a_model_that_a_constellation_names_is_refused(igent: Command, tmp_path: Path) -> None:
     text = (SAMPLE.registrations.parents[1] / "constellations" / "p1m1_p2m2.yaml").read_text()
-    (tmp_path / "mine.yaml").write_text(text.replace("prompt: matcher\n", "prompt: matcher\n        effort: low\n", 1))
+    (tmp_path / "mine.yaml").write_text(
+        text.replace("prompt: matcher\n", "prompt: matcher\n        model: claude-haiku-4-5\n", 1)
+    )
     ended = igent("run", "mine.yaml", "--max-items", 1)
-    assert (ended.code, "names a model or an effort" in ended.err) == (2, True)
+    assert (ended.code, "names a model of its own" in ended.err) == (2, True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 from igent.accounting.spans import span
 from igent.accounting.usage import Usage, estimate_tokens
@@ -18,8 +19,9 @@ from igent.dialogue.replies import ReplyKind, maybe_answer
 from igent.errors import ModelError, ModelTimeout, ModelUnavailable
 from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd
 from igent.models.limits import CallSlots
+from igent.models.retry import RetryBudget, RetryPolicy
 
-__all__ = ["CallSettings", "Calls", "Kept", "LINGER_S"]
+__all__ = ["CallSettings", "Calls", "Kept", "LINGER_S", "Retries"]
 
 # What a stream gets to end by itself after its answer: a provider's closing events follow within a round trip.
 LINGER_S = 0.25
@@ -28,13 +30,27 @@ _ANSWERED = ("end_turn", "stop_sequence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How calls that fail for a passing reason are tried again; nobody else does. `uniform` draws in [0, 1)."""
+
+    policy: RetryPolicy
+    budget: RetryBudget
+    uniform: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallSettings:
-    """What all calls of a run share: `deadline_s` bounds one call from request to answer."""
+    """What all calls of a run share.
+
+    `deadline_s` bounds each attempt from request to answer; `retries` bounds how many there are.
+    """
 
     model: ChatModel
     slots: CallSlots
     deadline_s: float
     early_json: bool
+    retries: Retries | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +130,29 @@ class Calls:
             self.usage += _estimated(request, recorded)
             return recorded
         with span("call", "wait"):
-            kept = await self._read(request)
+            kept = await self._persist(request)
         with span("journal", "wait"):
             await self._keep(kept)
         return kept.text if kept.accepted else ""
+
+    async def _persist(self, request: ModelRequest) -> Kept:
+        """Make the call, and again while it fails for a passing reason and there is a try and budget left."""
+        retries = self._settings.retries
+        for attempt in count():
+            try:
+                kept = await self._read(replace(request, attempt=attempt) if attempt else request)
+            except ModelUnavailable as exc:
+                if retries is None or attempt + 1 >= retries.policy.attempts or not retries.budget.spend():
+                    raise
+                pause_s = retries.policy.backoff_s(attempt, retries.uniform(), exc.retry_after_s)
+            else:
+                if retries is not None:
+                    retries.budget.earn()
+                return kept
+            self.made["retries"] += 1
+            with span("backoff", "wait"):
+                await retries.sleep(pause_s)
+        raise AssertionError("attempts are counted without end")
 
     async def _read(self, request: ModelRequest) -> Kept:
         with span("slot", "wait"):
@@ -128,8 +163,9 @@ class Calls:
         try:
             with span("model", "wait"):
                 await self._until_answer(stream, reading)
-        except BaseException:
-            await self._close(stream, request, reading)
+        except BaseException as exc:
+            refused = isinstance(exc, ModelError) and not isinstance(exc, ModelTimeout) and not reading.pieces
+            await self._close(stream, request, reading, billed=not refused)
             raise
         text = reading.text if reading.answer is None else reading.answer
         accepted = reading.end is None or reading.end.stop_reason in _ANSWERED
@@ -160,10 +196,16 @@ class Calls:
         finally:
             await self._close(stream, request, reading)
 
-    async def _close(self, stream: AsyncGenerator[ModelEvent, None], request: ModelRequest, reading: _Reading) -> None:
+    async def _close(
+        self, stream: AsyncGenerator[ModelEvent, None], request: ModelRequest, reading: _Reading, *, billed: bool = True
+    ) -> None:
+        """End a call: its slot, its connection, its usage. What was refused before it said anything is not billed."""
         self._settings.slots.release()
         await stream.aclose()
-        self.usage += reading.end.usage if reading.end else _estimated(request, reading.text)
+        if reading.end is not None:
+            self.usage += reading.end.usage
+        elif billed:
+            self.usage += _estimated(request, reading.text)
 
 
 def _estimated(request: ModelRequest, text: str) -> Usage:

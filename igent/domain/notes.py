@@ -22,6 +22,7 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
 # What Unicode calls default-ignorable beyond those categories: variation selectors, joiners and letters without a form
 # (https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt, version 16).
 _IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+_MASKABLE = re.compile(r"\d|@|www\.|https?:", re.IGNORECASE)  # without one of these there is nothing to mask
 _MASKS = (
     (re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE), "[link]"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
@@ -44,10 +45,12 @@ class NoteTooLongError(ValueError):
 
 def clean_note(text: str) -> str | None:
     """The note as one line of visible text, or None where nothing is left. Raises `NoteTooLongError`."""
-    visible = "".join(map(_visible, _IGNORABLE.sub("", text)))
-    note = " ".join(unicodedata.normalize("NFC", visible).split())
-    for pattern, mask in _MASKS:
-        note = pattern.sub(mask, note)
+    plain = text.isascii() and text.isprintable()
+    visible = text if plain else "".join(map(_visible, _IGNORABLE.sub("", text)))
+    note = " ".join((visible if plain else unicodedata.normalize("NFC", visible)).split())
+    if _MASKABLE.search(note):
+        for pattern, mask in _MASKS:
+            note = pattern.sub(mask, note)
     if len(note) > MAX_NOTE_CHARS:
         raise NoteTooLongError(f"{len(note)} characters, at most {MAX_NOTE_CHARS} are shown to a model")
     return note or None

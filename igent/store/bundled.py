@@ -9,7 +9,14 @@ from pathlib import Path
 
 from igent.errors import OptionError
 
-__all__ = ["SampleData", "constellation_names", "find_constellation", "project_root", "prompt_text", "sample_data"]
+__all__ = [
+    "SampleData",
+    "constellation_names",
+    "find_constellation",
+    "project_root",
+    "prompt_text",
+    "sample_data",
+]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -61,18 +61,19 @@ def run_workflow(
     as_of: date | None = None,
     out: Path | str | None = None,
     pace: Pace | None = None,
+    rim: Rim | None = None,
     **options: Unpack[RunOptions],
 ) -> RunResult:
     """Run a constellation to its end; returns where its files are and what `run.json` says.
 
     `constellation` is a bundled name or the path of a YAML file; without registrations, offers and incentives the
-    sample data is used. Raises an `IgentError` for what cannot be used.
+    sample data is used. A Claude model takes its key from `rim`. Raises an `IgentError` for what cannot be used.
     """
     settings = make_settings(constellation, inputs or {}, as_of=as_of, **options)
     directory = Path(out) if out else default_directory(settings, datetime.now(UTC))
 
     async def whole() -> RunResult:
-        return await start(settings, pace or Pace(), directory, control=Control(stop=asyncio.Event()), rim=Rim())
+        return await start(settings, pace or Pace(), directory, control=Control(stop=asyncio.Event()), rim=rim or Rim())
 
     return asyncio.run(whole())
 

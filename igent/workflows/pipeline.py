@@ -27,7 +27,7 @@ from igent.domain.verify import (
     verify_match,
     verify_order,
 )
-from igent.errors import ModelError, ModelUnavailable, RunStopped
+from igent.errors import ModelError, ModelLocked, ModelUnavailable, RunStopped
 from igent.workflows.plan import Inputs, Planned
 
 __all__ = ["Judged", "Judging", "PhaseResult"]
@@ -52,7 +52,12 @@ class Judged:
     @property
     def abandoned(self) -> bool:
         """Whether the run was stopped before it was judged: it has no outcome yet."""
-        return isinstance(self.match, RunStopped) or isinstance(self.order, RunStopped)
+        return bool(self.why_abandoned)
+
+    @property
+    def why_abandoned(self) -> str:
+        """Why the run was stopped; empty where it was not."""
+        return next((result.reason for result in (self.match, self.order) if isinstance(result, RunStopped)), "")
 
     @property
     def reached(self) -> bool | None:
@@ -129,6 +134,8 @@ class Judging:
             try:
                 with span("conversation"):
                     return await crew.hold(exchange(about), question.phase)
+            except ModelLocked as exc:
+                return RunStopped(str(exc))
             except (ModelError, RunStopped) as exc:
                 return exc
 

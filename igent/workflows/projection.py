@@ -39,7 +39,7 @@ class Projection:
         self._outcomes: Counter[str] = Counter()
         self._judgements: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
-        self._usage = Usage()
+        self.usage = Usage()
         self._seconds = array("d")
         self._trace = TraceSelection()
 
@@ -77,8 +77,7 @@ class Projection:
             "counts": self.counts(),
             "judgements": {kind: self._judgements[kind] for kind in ("proven", "plausible")},
             "calls": calls | {name: self._calls[name] for name in sorted(self._calls)},
-            "usage": self._usage.as_record(),
-            "cost_usd": "0.00",
+            "usage": self.usage.as_record(),
             "timing": {
                 f"{name}_seconds": round(percentile(seconds, p), 6) if seconds else None
                 for name, p in (("p50", 50), ("p95", 95), ("max", 100))
@@ -120,7 +119,7 @@ class Projection:
         name = str(record["id"] or f"row {record['n']}")
         for kind, count in cast("dict[str, int]", record["calls"]).items():
             self._calls[_CALLS.get(kind, kind)] += count
-        self._usage += Usage.from_record(record["usage"])
+        self.usage += Usage.from_record(record["usage"])
         spans = spans_from_record(cast("list[Json]", record["spans"]))
         row = timing_row(name, spans)
         if row.total_seconds:

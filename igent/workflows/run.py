@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from igent import __version__, codec
+from igent.accounting.prices import cost_usd
 from igent.domain.records import Json
 from igent.errors import JournalError, OptionError, RunStopped, leaf
 from igent.store.files import Outputs, locked, point_latest
@@ -154,12 +155,12 @@ async def _go_through(
 ) -> str | None:
     """Judge and commit the registrations that are left; the reason where that ended before the last of them."""
     first, total = projection.committed, session.survey.total
-    worker = Worker(session, publisher, projection, stop=control.stop)
     rows = plan_rows(session.inputs, session.survey, session.settings, first=first)
-    steps = Steps(work=worker.work, commit=worker.commit)
     stopped: str | None = None
     try:
-        async with aclosing(rows) as items, asyncio.TaskGroup() as tasks:
+        async with session.model() as model, aclosing(rows) as items, asyncio.TaskGroup() as tasks:
+            worker = Worker(session, publisher, projection, model=model, stop=control.stop)
+            steps = Steps(work=worker.work, commit=worker.commit)
             publishing = tasks.create_task(publisher.run(lambda counts: control.progress(counts, total)))
             await run_in_order(items, steps, first=first, window=session.pace.window, stop=control.stop)
             publishing.cancel()
@@ -196,6 +197,7 @@ def _summary(
         "started": session.started.isoformat(),
         "stopped": stopped,
         **folded,
+        "cost_usd": None if session.price is None else f"{cost_usd(projection.usage, session.price):.6f}",
         "timing": {**cast("dict[str, Json]", folded["timing"]), **process},
         "unknown_fields": [*session.survey.unknown_fields],
         "inputs": {"registrations": session.survey.sha256, **session.inputs.hashes},

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
 from igent import __version__, codec
+from igent.accounting.prices import Price, PriceTable
 from igent.accounting.spans import Clock
 from igent.constellation import Constellation, parse_constellation, with_overrides
 from igent.domain.records import Json
@@ -19,7 +23,7 @@ from igent.models.rules import RulesModel, keyword_judgement
 from igent.models.simulated import LATENCIES, SimulatedModel
 from igent.store.bundled import prompt_text
 from igent.workflows.plan import Inputs, Survey, load, survey
-from igent.workflows.settings import Pace, RunSettings
+from igent.workflows.settings import OFFLINE, Pace, RunSettings
 
 __all__ = ["Rim", "Session", "prepare"]
 
@@ -30,11 +34,17 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rim:
-    """What a run gets from outside: a monotonic clock in seconds, the time of day, and a way to wait."""
+    """What a run gets from outside: clocks, a way to wait, draws in [0, 1), and the way to the provider.
+
+    The key is never shown, written or logged.
+    """
 
     monotonic: Callable[[], float] = time.perf_counter
     now: Callable[[], datetime] = _utc_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    uniform: Callable[[], float] = random.random
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +61,7 @@ class Session:
     prompts: Mapping[str, str]
     inputs: Inputs
     survey: Survey
+    price: Price | None
     started: datetime
     clock: Clock
 
@@ -72,18 +83,30 @@ class Session:
             problem = f"since the run began these have changed: {', '.join(changed)}"
             raise OptionError(problem, remedy="Put them back as they were, or start a new run")
 
-    def model(self) -> ChatModel:
-        """The model that the settings name."""
+    @asynccontextmanager
+    async def model(self) -> AsyncIterator[ChatModel]:
+        """The model that the settings name, open as long as it is used."""
         settings = self.settings
         if settings.model == "rules":
-            return RulesModel()
-        return SimulatedModel(
-            RulesModel(keyword_judgement(self.inputs.market)),
-            sleep=self.rim.sleep,
-            seed=settings.seed,
-            latency=LATENCIES[settings.mock_latency],
-            error_rate=settings.mock_errors,
-        )
+            yield RulesModel()
+        elif settings.model == "mock":
+            yield SimulatedModel(
+                RulesModel(keyword_judgement(self.inputs.market)),
+                sleep=self.rim.sleep,
+                seed=settings.seed,
+                latency=LATENCIES[settings.mock_latency],
+                error_rate=settings.mock_errors,
+            )
+        else:
+            async with self._claude() as model:
+                yield model
+
+    def _claude(self) -> AbstractAsyncContextManager[ChatModel]:
+        # The SDK takes most of a second to import: only a run that calls it does.
+        from igent.models.anthropic import Access, AnthropicModel
+
+        access = Access(api_key=self.rim.api_key or "", base_url=self.rim.base_url)
+        return AnthropicModel.open(access, model=self.settings.model)
 
     def _identity(self) -> dict[str, Json]:
         return {
@@ -104,6 +127,9 @@ async def prepare(settings: RunSettings, pace: Pace, rim: Rim, *, started: datet
     parsed = parse_constellation(text, file=settings.constellation.name)
     constellation = with_overrides(parsed, critic=settings.critic, switches=settings.switches)
     _refuse_models(constellation)
+    if settings.model not in OFFLINE and not rim.api_key:
+        remedy = "Set ANTHROPIC_API_KEY, or run on --model rules or --mock"
+        raise OptionError(f"model {settings.model!r} needs a key", remedy=remedy)
     inputs = await load(settings)
     begun = started or rim.now()
     offset_s = (rim.now() - begun).total_seconds() - rim.monotonic()
@@ -115,6 +141,7 @@ async def prepare(settings: RunSettings, pace: Pace, rim: Rim, *, started: datet
         prompts=_prompts(constellation, settings.constellation, package=inputs.market.__name__),
         inputs=inputs,
         survey=await survey(inputs, settings),
+        price=_price_table().maybe(settings.model),
         started=begun,
         clock=lambda: rim.monotonic() + offset_s,
     )
@@ -125,9 +152,15 @@ def _prompts(constellation: Constellation, file: Path, *, package: str) -> dict[
     return {agent.prompt: prompt_text(package, agent.prompt, beside=file) for agent in agents}
 
 
+def _price_table() -> PriceTable:
+    """What models cost, as this version knows it."""
+    path = files("igent.accounting") / "prices.json"
+    return PriceTable.read(codec.load(path.read_bytes()), file=path.name)
+
+
 def _refuse_models(constellation: Constellation) -> None:
-    """Refuse what a constellation asks of network models, which this version does not call."""
+    """Refuse a model of an agent's own: in this version all agents ask the run's."""
     for agent in (agent for phase in constellation.phases for agent in phase.agents):
-        if agent.model is not None or agent.effort is not None:
-            problem = f"agent {agent.name!r} of {constellation.name!r} names a model or an effort"
-            raise OptionError(problem, remedy="This version runs on rules and mock only: leave both out")
+        if agent.model is not None:
+            problem = f"agent {agent.name!r} of {constellation.name!r} names a model of its own"
+            raise OptionError(problem, remedy="Leave it out and give --model: all agents ask the same one")

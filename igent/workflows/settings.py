@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import TypeAlias
 
 from igent.constellation import CriticPolicy
 from igent.domain.records import Json
@@ -14,9 +15,11 @@ from igent.errors import OptionError
 from igent.markets import MARKETS
 from igent.models.simulated import LATENCIES
 
-__all__ = ["ModelName", "Pace", "RunSettings"]
+__all__ = ["ModelName", "OFFLINE", "Pace", "RunSettings"]
 
-ModelName = Literal["rules", "mock"]
+ModelName: TypeAlias = str
+OFFLINE = ("rules", "mock")
+_CLAUDE = re.compile(r"claude-[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         _require(self.market in MARKETS, f"there is no market {self.market!r}", ", ".join(MARKETS))
+        known = self.model in OFFLINE or _CLAUDE.fullmatch(self.model) is not None
+        _require(known, f"there is no model {self.model!r}", "rules, mock, or a name such as claude-haiku-5-5")
         _require(self.mock_latency in LATENCIES, f"there is no latency {self.mock_latency!r}", ", ".join(LATENCIES))
         _require(0 <= self.mock_errors <= 1, f"mock errors cannot be {self.mock_errors:g}", "a rate from 0 to 1")
         _require(self.max_items is None or self.max_items > 0, "max items cannot be below 1", "a number from 1")

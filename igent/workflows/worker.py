@@ -8,12 +8,14 @@ from pathlib import Path
 from traceback import extract_tb
 
 from igent.accounting.spans import Timeline, recording, span
-from igent.agents.calls import CallSettings, Kept
+from igent.agents.calls import CallSettings, Kept, Retries
 from igent.domain.allocation import balanced
 from igent.domain.outcomes import Outcome
 from igent.domain.records import Json
-from igent.errors import JournalError, leaf
+from igent.errors import JournalError, RunStopped, leaf
+from igent.models.base import ChatModel
 from igent.models.limits import CallSlots
+from igent.models.retry import RetryBudget, RetryPolicy
 from igent.workflows.commit import Rules, commit_record, decide
 from igent.workflows.pipeline import Judged, Judging
 from igent.workflows.plan import Planned
@@ -46,16 +48,24 @@ class Finished:
 class Worker:
     """Judges and commits the registrations of a session; goes on from what `projection` has folded."""
 
-    def __init__(self, session: Session, publisher: Publisher, projection: Projection, *, stop: asyncio.Event) -> None:
+    def __init__(
+        self, session: Session, publisher: Publisher, projection: Projection, *, model: ChatModel, stop: asyncio.Event
+    ) -> None:
         self._clock, self._publisher, self._projection = session.clock, publisher, projection
-        self._now = session.rim.now
+        self._now, self._stop = session.rim.now, stop
         self._judging = Judging(session.constellation, session.inputs, session.prompts)
         self._ledger = projection.ledger.copy()
         self._calls = CallSettings(
-            model=session.model(),
+            model=model,
             slots=CallSlots(session.pace.concurrency, closed=stop),
             deadline_s=session.pace.call_deadline_s,
             early_json=session.constellation.optimization.early_json,
+            retries=Retries(
+                policy=RetryPolicy(),
+                budget=RetryBudget(),
+                uniform=session.rim.uniform,
+                sleep=session.rim.sleep,
+            ),
         )
         self._rules = Rules(
             allocate=balanced,
@@ -66,7 +76,8 @@ class Worker:
         )
 
     async def work(self, planned: Planned) -> Finished:
-        """Judge one registration. Raises `JournalError`; every other error becomes that registration's failure."""
+        """Judge one registration. Every error becomes its failure but `JournalError`, and `RunStopped` for an account
+        that cannot be used."""
         timeline = Timeline(self._clock)
         with recording(timeline), span("registration"):
             try:
@@ -75,6 +86,8 @@ class Worker:
                 raise
             except* Exception as group:  # noqa: BLE001  # the one boundary where a bug becomes an outcome
                 judged = Judged(bug=_described(group))
+        if judged.abandoned and not self._stop.is_set():
+            raise RunStopped(judged.why_abandoned)  # nobody asked for it: the account is locked, and all calls would be
         return Finished(judged, timeline, timeline.open("turn", "wait", parent=0))
 
     def commit(self, planned: Planned, finished: Finished) -> None:

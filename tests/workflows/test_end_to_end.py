@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from igent.errors import InputError, OptionError
+from igent.models.rules import RulesModel
 from igent.store.files import Outputs
 from igent.store.journal import Journal, Recovery
 from igent.workflows import Control, Pace, Rim, RunResult, make_settings, run_workflow, start
@@ -392,7 +393,8 @@ async def test_a_bug_at_the_commit_is_that_registrations_failure_and_takes_no_pl
     async with Journal.create(tmp_path / "journal") as journal:
         outputs = Outputs(out, arrays=ARRAYS, lines=LINES)
         publisher = Publisher(journal, Projection(ledger, outputs.add), outputs, flush_every=1)
-        worker = Worker(session, publisher, Projection(ledger, outputs.add), stop=asyncio.Event())
+        projection = Projection(ledger, outputs.add)
+        worker = Worker(session, publisher, projection, model=RulesModel(), stop=asyncio.Event())
         for one in (broken, planned):
             worker.commit(one, await worker.work(one))
     records = [entry.record for entry in Recovery(tmp_path / "journal")]
