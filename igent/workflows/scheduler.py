@@ -98,40 +98,59 @@ async def run_in_order(
     What is abandoned by its work, and whatever comes after it, is not committed. Raises `RunStopped` for a series of
     transient failures.
     """
-    room = asyncio.Semaphore(window)
-    breaker, turnstile = Breaker(), Turnstile[T, R](first)
-    working: set[int] = set()
-    taking_in = True
-
-    def let_leave() -> None:
-        # With no work under way or to come no success can follow any more, and what is finished must not wait for one.
-        final = not working and not taking_in and not breaker.tripped
-        for item, result in turnstile.leaving(lambda index: final or not breaker.undecided(index)):
-            steps.commit(item, result)
-            room.release()
-
-    async def one(item: T) -> None:
-        result = await steps.work(item)
-        working.discard(item.index)
-        if result.abandoned:
-            room.release()
-        else:
-            breaker.observe(item.index, reached=result.reached)
-            turnstile.arrive(item, result)
-        let_leave()
-
+    floor = _Floor(steps, first=first, window=window)
     try:
         async with asyncio.TaskGroup() as group:
             async for item in items:
-                taking_in = not room.locked()
-                let_leave()
-                await room.acquire()
-                taking_in = True
+                await floor.make_room()
                 if stop.is_set():
                     break
-                working.add(item.index)
-                group.create_task(one(item))
-            taking_in = False
-            let_leave()
+                floor.admit(item, group)
+            floor.close()
     except* RunStopped as stopped:
         raise leaf(stopped) from None
+
+
+class _Floor(Generic[T, R]):
+    """The items that are admitted and not committed: at work, or waiting at the turnstile."""
+
+    def __init__(self, steps: Steps[T, R], *, first: int, window: int) -> None:
+        self._steps = steps
+        self._room = asyncio.Semaphore(window)
+        self._breaker, self._turnstile = Breaker(), Turnstile[T, R](first)
+        self._working: set[int] = set()
+        self._taking_in = True
+
+    async def make_room(self) -> None:
+        """Wait for room for one more item; while there is none, nothing more comes in."""
+        self._taking_in = not self._room.locked()
+        self._let_leave()
+        await self._room.acquire()
+        self._taking_in = True
+
+    def admit(self, item: T, group: asyncio.TaskGroup) -> None:
+        """Start the work on an item that there is room for."""
+        self._working.add(item.index)
+        group.create_task(self._work_on(item))
+
+    def close(self) -> None:
+        """Nothing more comes in."""
+        self._taking_in = False
+        self._let_leave()
+
+    async def _work_on(self, item: T) -> None:
+        result = await self._steps.work(item)
+        self._working.discard(item.index)
+        if result.abandoned:
+            self._room.release()
+        else:
+            self._breaker.observe(item.index, reached=result.reached)
+            self._turnstile.arrive(item, result)
+        self._let_leave()
+
+    def _let_leave(self) -> None:
+        # With no work under way or to come no success can follow any more, and what is finished must not wait for one.
+        final = not self._working and not self._taking_in and not self._breaker.tripped
+        for item, result in self._turnstile.leaving(lambda index: final or not self._breaker.undecided(index)):
+            self._steps.commit(item, result)
+            self._room.release()
