@@ -8,7 +8,7 @@ demo: .venv/.installed
 	$(BIN)/python -m igent.workflows p1m1_p2m2 --max-items 5
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/.installed
 	$(BIN)/ruff check .

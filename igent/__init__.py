@@ -4,4 +4,4 @@ from igent.errors import IgentError
 
 __all__ = ["IgentError", "__version__"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -10,7 +10,9 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
 
@@ -22,7 +24,7 @@ from igent.errors import ConstellationError, IgentError, InputError, OptionError
 if TYPE_CHECKING:  # these take most of a second to import: only the commands that need them do
     from igent.console import View, Work
     from igent.domain.records import Json
-    from igent.workflows import RunResult, RunSettings
+    from igent.workflows import Inputs, Pace, Rim, RunResult, RunSettings
 
 __all__ = ["app", "main"]
 
@@ -36,16 +38,20 @@ app = typer.Typer(
 EXIT_FAILED, EXIT_USAGE, EXIT_STOPPED, EXIT_BUG = 1, 2, 3, 70
 _USAGE = (InputError, ConstellationError, OptionError)
 
-_MAY_CHANGE = {"resume", "concurrency", "call_deadline", "flush_every", "strict", "json", "quiet", "profile"}
+_MAY_CHANGE = {
+    *("resume", "concurrency", "call_deadline", "idle_timeout", "deadline", "max_cost", "max_tokens", "flush_every"),
+    *("cache_dir", "base_url", "prices", "strict", "json", "quiet", "profile"),
+}
 
 # The cheapest and fastest of the family: decisions are short, and the verifier does not take a model's word.
 DEFAULT_CLAUDE = "claude-haiku-5-5"
 
 Critic = Literal["always", "when-unproven", "never"]
-Latency = Literal["none", "haiku", "sonnet"]
+Latency = Literal["none", "haiku", "sonnet", "opus"]
 InputFile = typer.Option(metavar="FILE", rich_help_panel="Inputs", show_default=False)
 Mock = typer.Option(rich_help_panel="Mock model")
 Pacing = typer.Option(rich_help_panel="Pace", min=1)
+Seconds = typer.Option(rich_help_panel="Pace", metavar="SECONDS")
 Switch = typer.Option(rich_help_panel="Switches of the constellation", show_default=False)
 
 
@@ -81,6 +87,29 @@ def constellations(name: Annotated[str, typer.Argument(help="Explain only this o
 
 
 @app.command()
+def doctor(
+    constellation: Annotated[str, typer.Argument(help="A bundled name, or the path of a YAML file.")] = "p1m1_p2m2",
+    registrations: Annotated[Path | None, InputFile] = None,
+    offers: Annotated[Path | None, InputFile] = None,
+    incentives: Annotated[Path | None, InputFile] = None,
+    model: Annotated[str, typer.Option(help="As for run.", show_default=False)] = "",
+    base_url: Annotated[str, typer.Option(metavar="URL", help="The endpoint of an openai: model.")] = "",
+    prices: Annotated[Path | None, InputFile] = None,
+) -> None:
+    """Look whether a run would work here: key, model, price, prompts, disk and versions; makes one small call."""
+    from igent import workflows
+    from igent.console import examined
+
+    rim = _rim(base_url=base_url, prices=prices)
+    files = {"registrations": registrations, "offers": offers, "incentives": incentives}
+    settings = workflows.make_settings(constellation, _given(files), model=_model(model, rim))
+    findings = examined(settings, rim, Path(workflows.RUNS))
+    for finding in findings:
+        print(f"{finding.level:<5} {finding.what}" + (f"\n      {finding.remedy}" if finding.remedy else ""))
+    sys.exit(EXIT_FAILED if any(finding.level == "fail" for finding in findings) else 0)
+
+
+@app.command()
 def run(
     context: typer.Context,
     constellation: Annotated[str, typer.Argument(help="A bundled name, or the path of a YAML file.")] = "",
@@ -111,9 +140,28 @@ def run(
     early_json: Annotated[bool | None, Switch] = None,
     context_filter: Annotated[bool | None, Switch] = None,
     critic_skip: Annotated[bool | None, Switch] = None,
-    concurrency: Annotated[int, Pacing] = 8,
-    call_deadline: Annotated[float, typer.Option(rich_help_panel="Pace", help="Seconds.")] = 60.0,
+    prompt_caching: Annotated[bool | None, Switch] = None,
+    cache: Annotated[
+        bool | None,
+        typer.Option(
+            "--cache/--no-cache",
+            rich_help_panel="Switches of the constellation",
+            help="Answer from replies of earlier runs; rules and mock only where --cache is given.",
+            show_default=False,
+        ),
+    ] = None,
+    cache_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: ~/.cache/igent.")] = None,
+    base_url: Annotated[str, typer.Option(metavar="URL", help="The endpoint of an openai: model.")] = "",
+    prices: Annotated[Path | None, InputFile] = None,
+    concurrency: Annotated[str, typer.Option(rich_help_panel="Pace", help="Calls in flight: a number, or auto.")] = "8",
+    call_deadline: Annotated[float, Seconds] = 60.0,
+    idle_timeout: Annotated[float, Seconds] = 15.0,
+    deadline: Annotated[float | None, Seconds] = None,
+    max_cost: Annotated[str | None, typer.Option(rich_help_panel="Pace", metavar="USD", help="For all of it.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(rich_help_panel="Pace", min=1, help="Of all classes.")] = None,
     flush_every: Annotated[int, Pacing] = 5,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and call nothing.")] = False,
+    pilot: Annotated[int | None, typer.Option(min=1, help="With --dry-run: run so many first, to learn from.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any is in review.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print run.json.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no tables.")] = False,
@@ -123,10 +171,16 @@ def run(
     from igent import workflows
     from igent.console import View, resuming, starting
 
-    pace = workflows.Pace(concurrency=concurrency, call_deadline_s=call_deadline, flush_every=flush_every)
-    rim = workflows.Rim(
-        api_key=os.environ.get("ANTHROPIC_API_KEY") or None, base_url=os.environ.get("ANTHROPIC_BASE_URL") or None
+    pace = workflows.Pace(
+        concurrency=_concurrency(concurrency),
+        call_deadline_s=call_deadline,
+        idle_s=idle_timeout,
+        flush_every=flush_every,
+        deadline_s=deadline,
+        max_usd=_dollars(max_cost),
+        max_tokens=max_tokens,
     )
+    rim = _rim(base_url=base_url, prices=prices, cache_dir=cache_dir)
     view = View(strict=strict, json=json, quiet=quiet, profile=_profile_path(constellation) if profile else None)
     if resume is not None:
         _refuse_beside_resume(context)
@@ -139,13 +193,15 @@ def run(
         "early_json": early_json,
         "context_filter": context_filter,
         "critic_skip": critic_skip,
+        "prompt_caching": prompt_caching,
+        "response_cache": cache,
     }
     settings = workflows.make_settings(
         constellation,
-        cast("workflows.Inputs", {role: path for role, path in files.items() if path is not None}),
+        _given(files),
         as_of=as_of.date() if as_of else None,
         market=market,
-        model="mock" if mock else model or (DEFAULT_CLAUDE if rim.api_key else "rules"),
+        model="mock" if mock else _model(model, rim),
         mock_latency=mock_latency,
         mock_errors=mock_errors,
         seed=seed,
@@ -158,7 +214,59 @@ def run(
     )
     _announce(settings)
     directory = out or workflows.default_directory(settings, datetime.now(UTC))
+    if dry_run or pilot:
+        first = replace(settings, max_items=min(pilot or 1, settings.max_items or pilot or 1))
+        place = directory.with_name(f"{directory.name}-pilot")
+        _foretell(settings, pace, starting(first, pace, place, rim=rim) if pilot else None, rim=rim, view=view)
     _finish(starting(settings, pace, directory, rim=rim), view, directory)
+
+
+def _rim(*, base_url: str, prices: Path | None, cache_dir: Path | None = None) -> Rim:
+    """What the environment says of providers, and where a run leaves things to the next."""
+    from igent.workflows import Rim
+
+    return Rim(
+        api_key=_environ("ANTHROPIC_API_KEY"),
+        base_url=_environ("ANTHROPIC_BASE_URL"),
+        openai_key=_environ("OPENAI_API_KEY"),
+        openai_url=base_url or _environ("OPENAI_BASE_URL"),
+        cache_dir=(cache_dir or _cache_dir()).resolve(),
+        prices=prices,
+    )
+
+
+def _given(files: Mapping[str, Path | None]) -> Inputs:
+    return cast("Inputs", {role: path for role, path in files.items() if path is not None})
+
+
+def _model(name: str, rim: Rim) -> str:
+    return name or (DEFAULT_CLAUDE if rim.api_key else "rules")
+
+
+def _environ(name: str) -> str | None:
+    return os.environ.get(name) or None
+
+
+def _cache_dir() -> Path:
+    """Where replies and forecasts are left to later runs (https://specifications.freedesktop.org/basedir-spec)."""
+    return Path(_environ("XDG_CACHE_HOME") or Path.home() / ".cache") / "igent"
+
+
+def _concurrency(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise OptionError(f"concurrency cannot be {text!r}", remedy="Give a number of calls in flight, or auto")
+    return int(text)
+
+
+def _dollars(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation as exc:
+        raise OptionError(f"a cost cannot be {text!r}", remedy="Give dollars, such as 2.50") from exc
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
@@ -194,6 +302,23 @@ def _finish(work: Work, view: View, directory: Path) -> NoReturn:
         _say(f"igent: {reason}. Nothing is lost; go on with: igent run --resume {directory}")
         sys.exit(128 + ended.signal if ended.signal else EXIT_STOPPED)
     sys.exit(_exit_code(ended.result.summary, strict=view.strict))
+
+
+def _foretell(settings: RunSettings, pace: Pace, pilot: Work | None, *, rim: Rim, view: View) -> NoReturn:
+    """Say what a run would take, after its `pilot` where there is one, and exit."""
+    from igent.console import rehearsed, run_process
+    from igent.report import forecast_lines
+
+    result = None
+    if pilot is not None:
+        ended = run_process(pilot, quiet=view.quiet or view.json, profile=None)
+        result = ended.result
+        if result is None or result.stopped is not None:
+            _say(f"igent: the pilot ended early: {result.stopped if result else 'interrupted'}")
+            sys.exit(128 + ended.signal if ended.signal else EXIT_STOPPED)
+    record = rehearsed(settings, pace, rim, pilot=result)
+    print(codec.dump_pretty(record).decode() if view.json else "\n".join(forecast_lines(record)))
+    sys.exit(0)
 
 
 def _show(result: RunResult, view: View) -> None:

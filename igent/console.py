@@ -18,10 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from igent import codec, workflows
 from igent.domain.records import Json
 from igent.report import MAX_ROWS, Listing, progress_line
-from igent.workflows import Control, Pace, Rim, RunResult, RunSettings
+from igent.workflows import Control, Halt, Pace, Rim, RunResult, RunSettings
+from igent.workflows.doctor import Finding, examine
 from igent.workflows.projection import ARRAYS
+from igent.workflows.rehearsal import rehearse
+from igent.workflows.session import prepare
 
-__all__ = ["Ended", "View", "Work", "listing", "resuming", "run_process", "starting"]
+__all__ = ["Ended", "View", "Work", "examined", "listing", "rehearsed", "resuming", "run_process", "starting"]
 
 Work = Callable[[Control], Awaitable[RunResult]]
 
@@ -54,6 +57,26 @@ def resuming(directory: Path, pace: Pace, *, rim: Rim) -> Work:
     return lambda control: workflows.resume(directory, pace, control=control, rim=rim)
 
 
+def rehearsed(settings: RunSettings, pace: Pace, rim: Rim, *, pilot: RunResult | None = None) -> dict[str, Json]:
+    """The forecast of a run, from a `pilot` where there was one."""
+
+    async def told() -> dict[str, Json]:
+        session = await prepare(settings, pace, rim, calls=False)
+        source = f"a pilot of {settings.constellation.stem}, {pilot.directory}" if pilot else ""
+        return await rehearse(session, pilot=pilot.summary if pilot else None, source=source)
+
+    return asyncio.run(told())
+
+
+def examined(settings: RunSettings, rim: Rim, directory: Path) -> list[Finding]:
+    """What a look at everything that a run needs has found."""
+
+    async def all_of() -> list[Finding]:
+        return [finding async for finding in examine(settings, rim, directory)]
+
+    return asyncio.run(all_of())
+
+
 def listing(result: RunResult) -> Listing:
     """The rows of a small run, for the closing table; none of a large one."""
     counts = cast("dict[str, int]", result.summary["counts"])
@@ -71,7 +94,7 @@ def _rows(path: Path) -> list[dict[str, Json]]:
 class _Signals:
     """The first signal asks the run to end; the second cancels it."""
 
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    stop: Halt = field(default_factory=Halt)
     received: list[int] = field(default_factory=list)
 
     def receive(self, number: int, task: asyncio.Task[None] | None) -> None:

@@ -54,7 +54,8 @@ _Name = Annotated[str, _text(r"^[a-z][a-z0-9_-]*$", "a lower-case name of letter
 _Identifier = Annotated[str, _text(r"^[A-Za-z_][A-Za-z0-9_]*$", "an identifier such as matcher2")]
 _PROMPT = r"^(?:[a-z][a-z0-9_]*|(?:\./)?(?:\w[\w-]*/)*\w[\w.-]*\.md)?$"  # no "..", no absolute path, no hidden folder
 _Prompt = Annotated[str, _text(_PROMPT, "a market's prompt such as matcher2, or a relative path to .md", at_most=200)]
-_MODEL = r"^[a-z][a-z0-9]*(?:-[a-z0-9]+(?:\.[0-9]+)?)*$"  # a dot only within a version number
+# A dot only within a version number; behind "openai:" stands whatever an endpoint calls its model.
+_MODEL = r"^(?:openai:[A-Za-z0-9][A-Za-z0-9._/:-]*|[a-z][a-z0-9]*(?:-[a-z0-9]+(?:\.[0-9]+)?)*)$"
 _Model = Annotated[str, _text(_MODEL, "a model's name such as claude-haiku-4-5, never an import path")]
 _Text = Annotated[str, _text(r"^\P{C}+$", "one line of at most 300 characters", at_most=300)]
 _Switch = Annotated[bool, Field(strict=True, description="true, false")]
@@ -67,13 +68,14 @@ _CONFIG = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CONFIG)
 class AgentSpec:
-    """One agent; `prompt` is empty for role `rules` alone, and `max_tokens` bounds one reply."""
+    """One agent; `prompt` is empty for role `rules` alone, and `max_tokens` bounds one reply, thinking included."""
 
     role: Role
     name: _Identifier
     prompt: _Prompt = ""
     model: _Model | None = None
     effort: Effort | None = None
+    thinking: _Switch = False
     max_tokens: _Tokens = 512
 
 
@@ -172,7 +174,7 @@ def _of_phase(phase: PhaseSpec, loc: Loc) -> Iterator[Mistake]:
 def _of_agent(agent: AgentSpec, loc: Loc) -> Iterator[Mistake]:
     if agent.role != "rules" and not agent.prompt:
         yield Mistake(loc, f"agent {agent.name!r} has no prompt", f"Add one, for example prompt: {agent.role}")
-    for key in ("prompt", "model", "effort"):
+    for key in ("prompt", "model", "effort", "thinking"):
         if agent.role == "rules" and getattr(agent, key):
             problem = f"agent {agent.name!r} has the key {key!r}, but rules ask no model"
             yield Mistake((*loc, key), problem, "Remove it; allowed: role, name")
@@ -195,12 +197,8 @@ def _of_switches(constellation: Constellation) -> Iterator[Mistake]:
     if constellation.conversation == "shared" and switches.parallel_phases:
         problem = "parallel_phases is on, but in a shared conversation phase 2 waits for the turns of phase 1"
         yield Mistake(("optimization", "parallel_phases"), problem, "Correct it; allowed: false")
-    why = "which acts on network models, and this version has none yet"
-    for name, on in (("prompt_caching", switches.prompt_caching), ("response_cache", switches.response_cache)):
-        if on:
-            yield Mistake(("optimization", name), f"{name} is on, {why}", "Correct it; allowed: false")
     if switches.batch.max_items != 1:
-        problem = f"batch.max_items is {switches.batch.max_items}, {why}"
+        problem = f"batch.max_items is {switches.batch.max_items}, and this version asks about one at a time"
         yield Mistake(("optimization", "batch", "max_items"), problem, "Correct it; allowed: 1")
 
 

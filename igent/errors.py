@@ -11,6 +11,7 @@ IgentError
     ├── ModelTimeout       the call passed its deadline
     ├── ModelUnavailable   overload, rate limit, dropped connection: worth another try
     ├── ModelRejected      a request that the provider will never accept
+    ├── ReplyUnusable      a reply that ended in no answer: refused, or cut off by its bound
     └── ModelLocked        the key, its permissions or the account's credit: nothing can be called
 
 `RowError` is not among them: it is a value that says why one input row is rejected.
@@ -19,6 +20,7 @@ IgentError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = [
     "ConstellationError",
@@ -32,6 +34,7 @@ __all__ = [
     "ModelTimeout",
     "ModelUnavailable",
     "OptionError",
+    "ReplyUnusable",
     "RowError",
     "RunStopped",
     "leaf",
@@ -119,13 +122,21 @@ class ModelTimeout(ModelError):
 class ModelUnavailable(ModelError):
     """A passing fault of the provider or the network; ten in a row stop the run.
 
-    `retry_after_s` is how long the provider asks to wait, uncapped, or None where it does not say.
+    `retry_after_s` is how long the provider asks to wait, uncapped, or None where it does not say. `throttle` says
+    that it asks for fewer calls: one's own `rate` is past a limit, or it has an `overload`.
     """
 
     code = "model-unavailable"
 
-    def __init__(self, model: str, problem: str, *, retry_after_s: float | None = None) -> None:
-        self.retry_after_s = retry_after_s
+    def __init__(
+        self,
+        model: str,
+        problem: str,
+        *,
+        retry_after_s: float | None = None,
+        throttle: Literal["rate", "overload"] | None = None,
+    ) -> None:
+        self.retry_after_s, self.throttle = retry_after_s, throttle
         super().__init__(model, problem)
 
 
@@ -133,6 +144,15 @@ class ModelRejected(ModelError):
     """A request that the provider will never accept, however often it is sent."""
 
     code = "model-rejected"
+
+
+class ReplyUnusable(ModelError):
+    """A whole reply that is no answer, however it reads; asking the same again would come to the same."""
+
+    def __init__(self, model: str, stop: Literal["refusal", "max_tokens"]) -> None:
+        self.stop = stop
+        self.code = "model-refused" if stop == "refusal" else "reply-cut-off"
+        super().__init__(model, "it refuses to answer" if stop == "refusal" else "its answer passed max_tokens")
 
 
 class ModelLocked(ModelError):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeAlias, cast
 
+from igent.accounting.estimate import Estimate, Range
 from igent.domain.records import Json
 
-__all__ = ["Listing", "MAX_ROWS", "closing", "progress_line"]
+__all__ = ["Listing", "MAX_ROWS", "closing", "forecast_lines", "progress_line"]
 
 # A screen's worth: more registrations than this are counted, not listed.
 MAX_ROWS = 20
@@ -68,16 +70,35 @@ def _codes(row: Row) -> str:
 def _counts(summary: Row) -> list[str]:
     counts, calls, timing = _row(summary["counts"]), _row(summary["calls"]), _row(summary["timing"])
     judged, skipped = _row(summary["judgements"]), calls["critic_skipped"]
+    cached = f", {calls['cache_hits']} from the cache" if calls["cache_hits"] else ""
     lines = [
         "outcomes  " + ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS),
         f"matches   {judged['proven']} proven, {judged['plausible']} plausible",
-        f"calls     {calls['matcher']} matcher, {calls['critic']} critic ({skipped} critic turns skipped)",
+        f"calls     {calls['matcher']} matcher, {calls['critic']} critic ({skipped} critic turns skipped){cached}",
     ]
     # Without a network or its simulation a call takes next to nothing, and a figure of it would say nothing.
     if isinstance(timing["p95_seconds"], float) and timing["p95_seconds"] >= _NOTICEABLE_S:
         p50, p95 = _seconds(timing["p50_seconds"]), _seconds(timing["p95_seconds"])
         lines.append(f"latency   {p50} at p50, {p95} at p95 per registration")
-    return lines
+    return lines + _cost(summary)
+
+
+def _cost(summary: Row) -> list[str]:
+    """What the calls cost and what was not paid; nothing where they are free."""
+    unpriced = ", ".join(map(str, _list(summary["unpriced_models"])))
+    if unpriced:
+        return [f"cost      not known: no price for {unpriced}"]
+    savings = {name: _row(one)["usd"] for name, one in _row(summary["savings"]).items()}
+    saved = [f"{name.replace('_', ' ')} {_usd(usd)}" for name, usd in savings.items() if usd and Decimal(str(usd))]
+    cost = Decimal(str(summary["cost_usd"]))
+    if not cost and not saved:
+        return []
+    about = "about " if _row(summary["usage"])["estimated"] else ""
+    return [f"cost      {about}{_usd(cost)}" + (f"; saved by {', '.join(saved)}" if saved else "")]
+
+
+def _usd(value: object) -> str:
+    return _dollars(Decimal(str(value)))
 
 
 def _suppliers(summary: Row) -> list[str]:
@@ -109,3 +130,45 @@ def _row(value: Json) -> Row:
 
 def _list(value: Json) -> list[Json]:
     return cast("list[Json]", value)
+
+
+def forecast_lines(record: Mapping[str, Json]) -> list[str]:
+    """The record of a forecast, in lines for a terminal. Raises `ValueError` for any other record."""
+    told, unasked = Estimate.from_record(record.get("estimate")), record.get("unasked")
+    cost = "not known: no price for " + ", ".join(told.unpriced_models)
+    if told.cost_usd is not None:
+        cost = _spoken(told.cost_usd, _dollars)
+    calls = ", ".join(f"{agent} {count:,}" for agent, count in told.calls.items())
+    tokens = ", ".join(f"{count:,} {name.removesuffix('_tokens')}" for name, count in told.tokens.items() if count)
+    return [
+        f"asked     {told.registrations:,} of {record.get('registrations')} registrations",
+        f"calls     {sum(told.calls.values()):,}" + (f": {calls}" if calls else ""),
+        f"tokens    {tokens or 'none'}",
+        f"cost      {cost}",
+        f"time      {_spoken(told.seconds, _duration)}",
+        f"from      {told.basis}",
+        *(f"no call   {_unasked(row)}" for row in (unasked if isinstance(unasked, list) else [])),
+    ]
+
+
+def _unasked(row: Json) -> str:
+    match row:
+        case {"outcome": str(outcome), "codes": [*codes], "count": int(count), "ids": [*ids]}:
+            more = ", ..." if count > len(ids) else ""
+            return f"{count:,} {outcome}: {', '.join(map(str, codes))} ({', '.join(map(str, ids))}{more})"
+    raise ValueError(f"registrations without a call cannot be {row!r}")
+
+
+def _spoken(told: Range, words: Callable[[Decimal], str]) -> str:
+    low, middle, high = (words(one) for one in told)
+    return middle if low == high else f"{middle}, in 8 cases of 10 between {low} and {high}"
+
+
+def _dollars(usd: Decimal) -> str:
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}" if usd else "$0"
+
+
+def _duration(seconds: Decimal) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"

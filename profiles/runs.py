@@ -57,7 +57,7 @@ def run(
     options["model"] = "mock"
     settings = make_settings(constellation, inputs or {}, as_of=AS_OF, **options)
     rim = Rim(sleep=lambda seconds: asyncio.sleep(seconds * wait))
-    return asyncio.run(start(settings, pace or Pace(), out, control=Control(stop=asyncio.Event()), rim=rim))
+    return asyncio.run(start(settings, pace or Pace(), out, control=Control(), rim=rim))
 
 
 def counted(result: RunResult, section: str) -> dict[str, int]:

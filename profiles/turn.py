@@ -7,25 +7,26 @@ driven by the same exchange, which reads and verifies the reply, and make their 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 
+from igent.accounting.calls import CallFacts
 from igent.agents.bridge import BridgeClient
-from igent.agents.calls import Calls, CallSettings, Kept
-from igent.agents.crew import Crew
+from igent.agents.calls import CallJournal, Calls, CallSettings, Kept
+from igent.agents.crew import Crew, Troupe
 from igent.constellation import PhaseSpec
 from igent.dialogue.prompts import opening
 from igent.dialogue.replies import find_answer
-from igent.dialogue.script import Conclusion, Exchange, exchange
+from igent.dialogue.script import Ask, Conclusion, Exchange, exchange
 from igent.domain.verify import MatchDecision, MatchTask, verify_match
 from igent.models.base import Message, ModelRequest
-from igent.models.limits import CallSlots
 from igent.models.rules import RulesModel
 from igent.workflows import Pace, Rim, make_settings
 from igent.workflows.plan import plan_rows
@@ -38,7 +39,7 @@ __all__ = ["turn"]
 # Starting the loop costs as much as a turn: a figure is the mean of so many turns in one start.
 _TURNS = 20
 
-_SETTINGS = CallSettings(model=RulesModel(), slots=CallSlots(1), deadline_s=60, early_json=True)
+_SETTINGS = CallSettings(model=RulesModel(), deadline_s=60, early_json=True, clock=perf_counter)
 
 
 def turn(size: Size, _scratch: Path) -> list[Measurement]:
@@ -66,39 +67,34 @@ class _Question:
 
     about: Exchange[MatchDecision]
     phase: PhaseSpec
-    prompts: Mapping[str, str]
+    troupe: Troupe
 
     async def streamed(self) -> None:
-        async for _ in RulesModel().stream(
-            self._request(self._system, (Message(author="user", text=self.about.opening),))
-        ):
+        ask = next(exchange(self.about))
+        async for _ in RulesModel().stream(self._request(ask, (Message(author="user", text=ask.text),))):
             pass
 
     async def by_crew(self, calls: Calls) -> None:
-        crew = Crew(calls, self.prompts, shared=False, priority=0)
+        crew = Crew(calls, self.troupe, priority=0)
         _require_proven(await crew.hold(exchange(self.about), self.phase))
 
     async def by_team(self, calls: Calls) -> None:
-        client = BridgeClient(calls, self._request)
-        agent = AssistantAgent(
-            name=self.phase.matcher.name, model_client=client, system_message=self._system, model_client_stream=True
-        )
         script = exchange(self.about)
-        result = await RoundRobinGroupChat([agent], max_turns=1).run(task=next(script).text)
+        ask, matcher = next(script), self.phase.matcher
+        agent = AssistantAgent(
+            name=matcher.name,
+            model_client=BridgeClient(calls, partial(self._request, ask)),
+            system_message=self.troupe.prompts[matcher.prompt],
+            model_client_stream=True,
+        )
+        result = await RoundRobinGroupChat([agent], max_turns=1).run(task=ask.text)
         try:
             script.send(result.messages[-1].to_text())
         except StopIteration as stop:
             _require_proven(stop.value)
 
-    @property
-    def _system(self) -> str:
-        return self.prompts[self.phase.matcher.prompt or ""]
-
-    def _request(self, system: str, messages: tuple[Message, ...]) -> ModelRequest:
-        matcher = self.phase.matcher
-        return ModelRequest(
-            agent=matcher.name, kind="match", system=system, messages=messages, max_tokens=matcher.max_tokens
-        )
+    def _request(self, ask: Ask, messages: tuple[Message, ...]) -> ModelRequest:
+        return self.troupe.request(self.phase.matcher, ask, messages, priority=0)
 
 
 async def _question() -> _Question:
@@ -113,7 +109,8 @@ async def _question() -> _Question:
         critic=None,
         max_rounds=1,
     )
-    return _Question(about=about, phase=session.constellation.phases[0], prompts=session.prompts)
+    troupe = Troupe(prompts=session.prompts, model=session.settings.model, shared=False)
+    return _Question(about=about, phase=session.constellation.phases[0], troupe=troupe)
 
 
 async def _first_task(session: Session) -> MatchTask:
@@ -136,11 +133,18 @@ def _require_proven(conclusion: Conclusion[MatchDecision]) -> None:
 
 async def _called(way: Callable[[Calls], Awaitable[None]]) -> None:
     async with asyncio.TaskGroup() as lingering:
-        await way(Calls(_SETTINGS, keep=_keep, lingering=lingering))
+        await way(Calls(_SETTINGS, _JOURNAL, lingering=lingering))
 
 
 async def _keep(_kept: Kept) -> None:
     """Keep nothing: the journal is measured apart."""
+
+
+def _settle(_request: ModelRequest, _facts: CallFacts) -> None:
+    """Note nothing, likewise."""
+
+
+_JOURNAL = CallJournal(keep=_keep, settle=_settle)
 
 
 def _several(runner: asyncio.Runner, way: Callable[[], Awaitable[None]]) -> None:

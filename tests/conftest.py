@@ -1,4 +1,4 @@
-"""The suite's one rule for every test: no network but loopback."""
+"""The suite's rules for every test: no network but loopback, and nothing is left in the user's own cache."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import ipaddress
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 _refused: list[str] = []
 
-# A developer's own key must not make a test call a provider.
-for _name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+# A developer's own keys must not make a test call a provider.
+for _name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
     os.environ.pop(_name, None)
 
 
@@ -47,6 +48,14 @@ def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
 
 # An audit hook sees every socket of this process, whichever library opens it, and needs no patching.
 sys.addaudithook(_refuse_network)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where commands leave what later runs may use, here and in processes that tests start."""
+    home = tmp_path_factory.mktemp("cache")
+    os.environ["XDG_CACHE_HOME"] = str(home)
+    return home
 
 
 @pytest.fixture(autouse=True)

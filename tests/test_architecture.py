@@ -29,7 +29,7 @@ PURE: dict[str, set[str]] = {
     "accounting": {"errors", "domain", "codec"},
     "constellation_spec": {"errors", "dialogue.script"},
     "constellation": {"errors", "domain", "constellation_spec"},
-    "report": {"domain.records"},
+    "report": {"domain.records", "accounting"},
 }
 EDGES: dict[str, set[str]] = {
     "store": {"errors", "domain", "codec"},
@@ -60,9 +60,12 @@ PLACES = {
     "autogen_agentchat": "agents",
     "autogen_core": "agents",
     "autogen_ext": "agents",
+    "httpx2": "models",
     "ijson": "store",
+    "openai": "models",
     "orjson": "codec",
     "rich": "console",
+    "sqlite3": "store",
     "typer": "cli",
     "yaml": "constellation",
 }

@@ -14,7 +14,9 @@ import pytest
 from igent import __version__
 from igent.cli import main
 from igent.store.frames import MAGIC
-from tests.workflows.runs import AS_OF, SAMPLE, registrations, write
+from tests.workflows.runs import AS_OF, SAMPLE, STABLE, bytes_of, registrations, write
+
+KEY = "sk-canary-0123456789"
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Command:
         return Ended(caught.value.code, told.out, told.err)
 
     def run(self, *arguments: object) -> Ended:
-        """A run of the sample data pinned to a day, into `run`."""
-        return self("run", "p1m1_p2m2", "--as-of", AS_OF, "--out", "run", *arguments)
+        """A run of the sample data pinned to a day, into `run`, with a cache of its own."""
+        return self("run", "p1m1_p2m2", "--as-of", AS_OF, "--out", "run", "--cache-dir", "cache", *arguments)
 
 
 def files(**changed: Path) -> list[object]:
@@ -117,6 +119,18 @@ def test_a_review_ends_with_1_only_where_that_is_asked_for(igent: Command, tmp_p
         (["run", "p1m1_p2m2", *files(offers=Path("none.json"))], ["none.json", "Check the path"]),
         (["run", "p1m1_p2m2", *files(capacity=SAMPLE.offers)], ["offers.json", "capacity.json of an earlier run"]),
         (["run", "p1m1_p2m2", "--max-items", "0"], ["--max-items"]),
+        (["run", "p1m1_p2m2", "--model", "gpt"], ["'gpt'", "openai:NAME"]),
+        (["run", "p1m1_p2m2", "--concurrency", "abc"], ["'abc'", "a number of calls in flight, or auto"]),
+        (["run", "p1m1_p2m2", "--concurrency", "0"], ["1 to 10000, or auto"]),
+        (["run", "p1m1_p2m2", "--deadline", "0"], ["the run's deadline", "above 0"]),
+        (["run", "p1m1_p2m2", "--idle-timeout", "0"], ["the silence of a call", "above 0"]),
+        (["run", "p1m1_p2m2", "--max-cost", "abc"], ["'abc'", "such as 2.50"]),
+        (["run", "p1m1_p2m2", "--max-cost", "nan"], ["cannot be NaN", "above 0"]),
+        (["run", "p1m1_p2m2", "--max-tokens", "0"], ["--max-tokens"]),
+        (["run", "p1m1_p2m2", "--prices", "none.json"], ["none.json", "prices.json"]),
+        (["run", "p1m1_p2m2", "--model", "claude-haiku-5-5"], ["needs a key", "ANTHROPIC_API_KEY"]),
+        (["run", "p1m1_p2m2", "--model", "openai:unheard-of", "--max-cost", "1"], ["'openai:unheard-of'", "--prices"]),
+        (["doctor", "nope"], ["'nope'", "p1m1_p2m2"]),
         (["run", "p1m1_p2m2", "--nope"], ["--nope"]),
         (["constellations", "nope"], ["'nope'", "p1m1_p2m2"]),
         (["frobnicate"], ["frobnicate"]),
@@ -242,7 +256,19 @@ def test_the_workflows_module_is_the_run_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "beside", [("p1m1_p2m2",), ("--seed", 9), ("--max-items", 99), ("--strict-judgement",), ("--out", "other")]
+    "beside",
+    [
+        ("p1m1_p2m2",),
+        ("--seed", 9),
+        ("--max-items", 99),
+        ("--strict-judgement",),
+        ("--out", "other"),
+        ("--cache",),
+        ("--no-cache",),
+        ("--no-prompt-caching",),
+        ("--dry-run",),
+        ("--pilot", 3),
+    ],
 )
 def test_a_resumed_run_takes_no_other_settings(igent: Command, beside: tuple[object, ...]) -> None:
     igent.run("--max-items", 1)
@@ -252,7 +278,9 @@ def test_a_resumed_run_takes_no_other_settings(igent: Command, beside: tuple[obj
 
 def test_a_resumed_run_takes_another_pace(igent: Command) -> None:
     igent.run("--max-items", 1)
-    assert igent("run", "--resume", "run", "--concurrency", 3, "--flush-every", 9, "--quiet").code == 0
+    pace = ("--concurrency", "auto", "--call-deadline", 9, "--idle-timeout", 3, "--deadline", 3600, "--flush-every", 9)
+    caps = ("--max-cost", "2.50", "--max-tokens", 10_000_000, "--cache-dir", "other", "--base-url", "http://127.0.0.1")
+    assert igent("run", "--resume", "run", *pace, *caps, "--quiet") == Ended(0, "", "")
 
 
 def test_a_journal_that_a_crash_left_empty_is_no_run(igent: Command, tmp_path: Path) -> None:
@@ -262,15 +290,60 @@ def test_a_journal_that_a_crash_left_empty_is_no_run(igent: Command, tmp_path: P
     assert igent.run("--max-items", 1).code == 0
 
 
-def test_a_claude_without_a_key_is_refused_before_anything_is_written(igent: Command, tmp_path: Path) -> None:
-    ended = igent.run("--model", "claude-haiku-5-5")
-    assert (ended.code, "needs a key" in ended.err, (tmp_path / "run").exists()) == (2, True, False)
-
-
-def test_a_model_that_a_constellation_names_is_refused(igent: Command, tmp_path: Path) -> None:
+def test_a_model_that_a_constellation_names_needs_its_key(igent: Command, tmp_path: Path) -> None:
     text = (SAMPLE.registrations.parents[1] / "constellations" / "p1m1_p2m2.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(
         text.replace("prompt: matcher\n", "prompt: matcher\n        model: claude-haiku-4-5\n", 1)
     )
-    ended = igent("run", "mine.yaml", "--max-items", 1)
-    assert (ended.code, "names a model of its own" in ended.err) == (2, True)
+    ended = igent("run", "mine.yaml", "--max-items", 1, "--out", "run")
+    assert (ended.code, "model 'claude-haiku-4-5' needs a key" in ended.err) == (2, True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_deadline_ends_with_3_and_the_run_can_be_resumed(igent: Command, tmp_path: Path) -> None:
+    ended = igent.run("--mock", "--quiet", "--deadline", "0.000001")
+    assert (ended.code, ended.out) == (3, "")
+    assert "deadline of 1e-06 s has passed" in ended.err
+    assert "igent run --resume run" in ended.err
+    assert igent("run", "--resume", "run", "--quiet") == Ended(0, "", "")
+    assert json.loads((tmp_path / "run/run.json").read_text())["stopped"] is None
+
+
+def test_a_cap_ends_with_3_and_says_how_to_go_on(igent: Command) -> None:
+    ended = igent.run("--mock", "--quiet", "--max-tokens", 20_000)
+    assert (ended.code, "resume with a higher cap" in ended.err) == (3, True)
+    assert igent("run", "--resume", "run", "--quiet", "--max-tokens", 10_000_000).code == 0
+
+
+def test_a_concurrency_can_be_left_to_be_found(igent: Command) -> None:
+    ended = igent.run("--max-items", 5, "--concurrency", "auto", "--json")
+    assert (ended.code, json.loads(ended.out)["timing"]["concurrency"]) == (0, None)
+
+
+def test_a_second_run_with_a_cache_makes_no_calls_and_gives_the_same_bytes(igent: Command, tmp_path: Path) -> None:
+    first = json.loads(igent.run("--mock", "--cache", "--json").out)["calls"]
+    again = json.loads(igent.run("--mock", "--cache", "--json", "--out", "again").out)["calls"]
+    assert (first["cache_hits"], again["matcher"], again["cache_hits"]) == (0, 0, first["matcher"])
+    assert bytes_of(tmp_path / "again", STABLE) == bytes_of(tmp_path / "run", STABLE)
+
+
+def test_a_doctor_finds_nothing_wrong_offline_and_tells_no_key() -> None:
+    ended = python("-m", "igent", "doctor", "--model", "rules", ANTHROPIC_API_KEY=KEY, OPENAI_API_KEY=KEY)
+    assert ended.returncode == 0, ended.stderr
+    assert f"igent {__version__} on Python" in ended.stdout
+    assert "GB free" in ended.stdout
+    assert "matcher2: prompts of about" in ended.stdout
+    assert KEY not in ended.stdout + ended.stderr
+
+
+def test_a_doctor_says_what_is_missing(igent: Command, tmp_path: Path) -> None:
+    ended = igent("doctor", "--model", "claude-haiku-5-5")
+    assert (ended.code, ended.err) == (1, "")
+    assert "fail  model 'claude-haiku-5-5' needs a key\n      Set ANTHROPIC_API_KEY" in ended.out
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_dry_run_calls_nothing_and_leaves_no_run(igent: Command, tmp_path: Path) -> None:
+    ended = igent.run("--mock", "--dry-run")
+    assert (ended.code, "asked     88 of 100 registrations" in ended.out) == (0, True)
+    assert not (tmp_path / "run").exists()

@@ -34,7 +34,7 @@ phases:
   - name: phase2
     task: order
     agents:
-      - {role: matcher, name: matcher2, prompt: matcher2}
+      - {role: matcher, name: matcher2, prompt: matcher2, thinking: true}
 critic: always
 max_rounds: 3
 allocation: balanced
@@ -43,14 +43,14 @@ optimization:
   early_json: true
   context_filter: true
   prompt_caching: false
-  response_cache: false
+  response_cache: true
   critic_skip: true
   batch: {max_items: 1}
 """
 PHASES = GOOD[GOOD.index("phases:") + 7 : GOOD.index("critic: always")]
 PHASE2 = GOOD[GOOD.index("  - name: phase2") : GOOD.index("critic: always")]
 AGENTS2 = PHASE2[PHASE2.index("    agents:") :]
-MATCHER2 = "{role: matcher, name: matcher2, prompt: matcher2}"
+MATCHER2 = "{role: matcher, name: matcher2, prompt: matcher2, thinking: true}"
 
 
 def _bundled(name: str) -> Constellation:
@@ -82,7 +82,7 @@ def test_a_bundled_file_has_the_shared_defaults(name: str) -> None:
     assert (spec.critic, spec.max_rounds, spec.allocation) == ("when-unproven", 2, "balanced")
     assert spec.conversation == ("shared" if shared else "separate")
     on = {switch for switch in SWITCHES if getattr(spec.optimization, switch)}
-    assert on == {"early_json", "context_filter", "critic_skip"} | (set() if shared else {"parallel_phases"})
+    assert on == {*SWITCHES} - ({"parallel_phases"} if shared else set())
     assert spec.optimization.batch.max_items == 1
 
 
@@ -98,10 +98,22 @@ def test_every_field_is_read() -> None:
     critic = first.critic
     assert critic is not None
     assert (critic.prompt, critic.model, critic.effort) == ("./prompts/strict-critic.md", "claude-haiku-4-5", "low")
+    assert (critic.thinking, second.matcher.thinking) == (False, True)
+    assert (spec.optimization.prompt_caching, spec.optimization.response_cache) == (False, True)
     assert (critic.max_tokens, first.matcher.max_tokens, spec.optimization.batch.max_tokens) == (64, 512, 4096)
     assert (first.rules_first, second.rules_first, second.critic) == (True, False, None)
     assert (first.matcher.name, second.matcher.name) == ("matcher", "matcher2")
     assert (spec.critic, spec.max_rounds) == ("always", 3)
+
+
+@pytest.mark.parametrize(
+    "model", ["claude-haiku-5-5", "gpt-5.1", "openai:gpt-5-mini", "openai:llama3.3:70b", "openai:zai-org/GLM-4.6_FP8"]
+)
+def test_a_model_is_named_as_its_provider_names_it(model: str) -> None:
+    text = GOOD.replace("claude-haiku-4-5", model)
+    critic = parse_constellation(text, file="sample.yaml").phases[0].critic
+    assert critic is not None
+    assert critic.model == model
 
 
 # What is written instead, the line, a part of the problem, and a part of the remedy.
@@ -121,7 +133,7 @@ OF_ONE_FIELD: list[Row] = [
         "effrot",
         14,
         "unknown key 'effrot'",
-        "'effort'? allowed: role, name, prompt, model, effort, max_tokens",
+        "'effort'? allowed: role, name, prompt, model, effort, thinking, max_tokens",
     ),
     ("early_json", "eager", 25, "unknown key 'eager'", "; allowed: parallel_phases, early_json, context_filter,"),
     ("max_items", "size", 30, "unknown key 'size'", "; allowed: max_items, max_tokens"),
@@ -158,6 +170,12 @@ OF_ONE_FIELD: list[Row] = [
     ("name: critic\n", "name: critic-1\n", 11, "'name' cannot be 'critic-1'", "; allowed: an identifier"),
     ("claude-haiku-4-5", "os.path", 13, "'model' cannot be 'os.path'", "never an import path"),
     ("claude-haiku-4-5", "a.b:C", 13, "'model' cannot be 'a.b:C'", "never an import path"),
+    ("claude-haiku-4-5", "azure:gpt-5", 13, "'model' cannot be 'azure:gpt-5'", "never an import path"),
+    ("claude-haiku-4-5", '"openai:"', 13, "'model' cannot be 'openai:'", "never an import path"),
+    ("claude-haiku-4-5", "openai:../gpt", 13, "'model' cannot be 'openai:../gpt'", "never an import path"),
+    ("claude-haiku-4-5", "openai:gpt 5", 13, "'model' cannot be 'openai:gpt 5'", "never an import path"),
+    ("thinking: true", "thinking: yes", 19, "'thinking' cannot be 'yes'", "; allowed: true, false"),
+    ("thinking: true", "thinking: high", 19, "'thinking' cannot be 'high'", "; allowed: true, false"),
     ("./prompts/strict", "../strict", 12, "'prompt' cannot be '../strict-critic.md'", "a relative path to .md"),
     ("./prompts/strict", "/strict", 12, "'prompt' cannot be '/strict-critic.md'", "a relative path to .md"),
     ("strict-critic.md", "x.txt", 12, "'prompt' cannot be './prompts/x.txt'", "a relative path to .md"),
@@ -210,9 +228,8 @@ BETWEEN_FIELDS: list[Row] = [
     ("rules1}", "rules1, model: m}", 8, "agent 'rules1' has the key 'model'", "; allowed: role, name"),
     ("rules1}", "rules1, effort: low}", 8, "agent 'rules1' has the key 'effort'", "; allowed: role, name"),
     ("separate", "shared", 24, "in a shared conversation phase 2 waits", "; allowed: false"),
-    ("prompt_caching: false", "prompt_caching: true", 27, "this version has none yet", "; allowed: false"),
-    ("response_cache: false", "response_cache: true", 28, "this version has none yet", "; allowed: false"),
-    ("max_items: 1", "max_items: 8", 30, "batch.max_items is 8, which acts on network models", "; allowed: 1"),
+    ("rules1}", "rules1, thinking: true}", 8, "agent 'rules1' has the key 'thinking'", "; allowed: role, name"),
+    ("max_items: 1", "max_items: 8", 30, "batch.max_items is 8, and this version asks about one", "; allowed: 1"),
 ]
 
 OF_YAML: list[Row] = [

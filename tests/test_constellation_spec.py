@@ -25,8 +25,8 @@ def test_explain_names_the_agents_the_policy_and_the_switches() -> None:
         "  phase2 (order): matcher2 (matcher), then critic2 (critic)",
         "  critic: when-unproven; rounds: at most 2",
         "  conversation: shared; allocation: balanced",
-        "  on: early_json, context_filter, critic_skip",
-        "  off: parallel_phases, prompt_caching, response_cache",
+        "  on: early_json, context_filter, prompt_caching, response_cache, critic_skip",
+        "  off: parallel_phases",
     ]
 
 
@@ -59,7 +59,6 @@ def test_overrides_change_what_they_name_and_nothing_else() -> None:
     [
         ("p1m1_p2m2", {"early_jsn": True}, "'early_json'? allowed: parallel_phases"),
         ("p1m1_p2m2", {"batch": True}, "there is no switch 'batch'"),
-        ("p1m1_p2m2", {"response_cache": True}, "this version has none yet"),
         ("p1m1c1m2c2", {"parallel_phases": True}, "in a shared conversation"),
     ],
 )

@@ -30,8 +30,10 @@ def test_the_version_is_the_projects() -> None:
 def test_a_run_can_be_made_watched_and_resumed_from_python() -> None:
     assert workflows.__all__ == [
         "Control",
+        "Halt",
         "Inputs",
         "Pace",
+        "RUNS",
         "Rim",
         "RunOptions",
         "RunResult",

@@ -26,6 +26,10 @@ def summary(**changed: Json) -> dict[str, Json]:
         "counts": {"registrations": 2, "matched": 1, "unmatched": 0, "review": 1, "failed": 0, "rejected": 0},
         "judgements": {"proven": 1, "plausible": 0},
         "calls": {"matcher": 4, "critic": 1, "critic_skipped": 2, "cache_hits": 0, "retries": 0},
+        "usage": {"estimated": False},
+        "cost_usd": "0.000000",
+        "unpriced_models": [],
+        "savings": {"prompt_cache": {"usd": "0.000000", "estimated": False}, "early_stop": {"usd": None}},
         "timing": {"p50_seconds": 1.25, "p95_seconds": 2.5, "wall_seconds": 3.0},
         "capacity": [account("Sunny", 8, before=2, used=4)],
         **changed,
@@ -70,6 +74,31 @@ def test_all_five_outcomes_are_counted_also_those_that_did_not_occur() -> None:
 
 def test_skipped_critic_turns_are_told() -> None:
     assert "calls     4 matcher, 1 critic (2 critic turns skipped)" in lines_of(summary())
+
+
+def test_replies_from_the_cache_are_told() -> None:
+    calls: dict[str, Json] = {"matcher": 0, "critic": 0, "critic_skipped": 2, "cache_hits": 5}
+    assert "calls     0 matcher, 0 critic (2 critic turns skipped), 5 from the cache" in lines_of(summary(calls=calls))
+
+
+def test_what_calls_cost_is_told_with_what_was_not_paid() -> None:
+    savings: dict[str, Json] = {
+        "prompt_cache": {"usd": "0.012000", "estimated": False},
+        "response_cache": {"usd": "0.000000", "estimated": False},
+        "early_stop": {"usd": None, "estimated": True},
+    }
+    told = summary(cost_usd="1.234560", savings=savings)
+    assert "cost      $1.23; saved by prompt cache $0.0120" in lines_of(told)
+    assert any(line.startswith("cost      about $1.23;") for line in lines_of(told | {"usage": {"estimated": True}}))
+
+
+def test_a_cost_that_is_not_known_is_not_told_as_nothing() -> None:
+    told = summary(cost_usd=None, unpriced_models=["unheard-of"])
+    assert "cost      not known: no price for unheard-of" in lines_of(told)
+
+
+def test_nothing_is_told_of_the_cost_of_what_is_free() -> None:
+    assert not [line for line in lines_of(summary()) if line.startswith("cost")]
 
 
 def test_latency_is_told_only_where_there_were_calls() -> None:

@@ -1,7 +1,10 @@
-"""What calls cost: a table of prices, read from a document and looked up by model, and the exact cost of a usage.
+"""What calls cost: a table of prices, read from a document and looked up by model, and the exact cost of each call.
 
-Money is `Decimal`. Nothing here rounds: a price has at most six decimals and four digits before them, so a cost fits
-the 28 digits of `Decimal` for as many as 10^15 tokens of each class. Whoever writes a cost down says to what digit.
+A price may depend on how long the call's prompt is, so usages are priced call by call and added up as `Bill`s: the
+price of a sum of usages is the cost of nothing.
+
+Money is `Decimal`. Nothing here rounds but `usd_text`: a price has at most six decimals and four digits before them, so
+a cost fits the 28 digits of `Decimal` for as many as 10^15 tokens of each class.
 """
 
 from __future__ import annotations
@@ -9,44 +12,78 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
+from typing import Self
 
 from igent.accounting.usage import Usage
 from igent.domain.records import Json
 from igent.errors import InputError
 
-__all__ = ["Price", "PriceTable", "cost_usd", "saved_by_cache_usd"]
+__all__ = [
+    "Amounts",
+    "Bill",
+    "LongPrompt",
+    "Price",
+    "PriceTable",
+    "cost_usd",
+    "prompt_tokens",
+    "saved_by_cache_usd",
+    "usd_text",
+]
 
 _PER_MILLION = -6  # the power of ten by which a price times tokens becomes dollars
+_MICRO_USD = Decimal("0.000001")
 
 _AMOUNTS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
-_PREFIX = "cacheable_prefix_tokens"
+_OPTIONAL = ("source", "long_prompt", "cacheable_prefix_tokens", "retires")
 _TABLE = ("source", "date", "usd_per_million_tokens")
 
 _AMOUNT = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SOURCE = re.compile(r"\S.*")
 
-_DATED_NAME = re.compile(r"(.+)-[0-9]{8}")  # a snapshot of a model is named for its day: claude-haiku-5-5-20261001
+# A snapshot of a model is named for its day: claude-haiku-4-5-20251001, gpt-6-luna-2026-09-22.
+_DATED_NAME = re.compile(r"(.+)-[0-9]{4}(-?)[0-9]{2}\2[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """What a model charges, in dollars per million tokens of each class of `Usage`.
-
-    `cacheable_prefix_tokens` is the shortest prefix that its prompt cache keeps, None where that is not known. `source`
-    is where the price was read, and its date. One price for prompts of any length: claude-haiku-5-5 charges five times
-    as much for those past 100,000 tokens, which this does not say.
-    """
+class Amounts:
+    """Dollars per million tokens of each class of `Usage`."""
 
     input: Decimal
     output: Decimal
     cache_read: Decimal
     cache_write: Decimal
     cache_write_1h: Decimal
-    cacheable_prefix_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongPrompt(Amounts):
+    """What a call costs, output included, whose prompt is longer than `above_tokens`, cached or not."""
+
+    above_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price(Amounts):
+    """What a model charges, and what else its vendor says of it.
+
+    `cacheable_prefix_tokens` is the shortest prefix that its prompt cache keeps, None where that is not known. `source`
+    is where the price was read, and its date. Before the day it `retires` the vendor promises not to withdraw it.
+    """
+
     source: str
+    long_prompt: LongPrompt | None = None
+    cacheable_prefix_tokens: int | None = None
+    retires: date | None = None
+
+    def amounts(self, prompt_tokens: int) -> Amounts:
+        """What applies to a call whose prompt has so many tokens, cached ones included."""
+        long = self.long_prompt
+        return long if long is not None and prompt_tokens > long.above_tokens else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,42 +99,76 @@ class PriceTable:
         Raises `InputError` with the JSON pointer of the first mistake: anything missing, unknown or not of its form.
         """
         table = _Node(value=document, file=file, place="").fields(*_TABLE)
-        source = table["source"].text(_SOURCE, "the address or name of a price list")
-        date = table["date"].text(_DATE, 'the date of the prices, "2026-11" or "2026-11-20"')
+        source, read = _source(table["source"]), table["date"].text(_DATE, 'the date of the prices, "2026-11-20"')
         models = table["usd_per_million_tokens"].members()
-        return cls(prices={name: _price(node, source=f"{source}, {date}") for name, node in models.items()})
+        return cls(prices={name: _price(node, source=source, read=read) for name, node in models.items()})
 
     def merged(self, other: PriceTable) -> PriceTable:
         """Both tables as one; where both name a model, `other` has the say."""
         return PriceTable(prices={**self.prices, **other.prices})
 
     def maybe(self, model: str) -> Price | None:
-        """The price under a model's name, else under its name without the date at its end, else None."""
-        dated = _DATED_NAME.fullmatch(model)
-        return self.prices.get(model) or (self.prices.get(dated[1]) if dated else None)
+        """The price under a model's name, else under its name without the date at its end, else None.
+
+        `openai:NAME`, a model at an endpoint, has a price of its own before that of the NAME.
+        """
+        for name in (model, model.removeprefix("openai:")):
+            dated = _DATED_NAME.fullmatch(name)
+            if price := self.prices.get(name) or (self.prices.get(dated[1]) if dated else None):
+                return price
+        return None
 
 
-def cost_usd(usage: Usage, price: Price) -> Decimal:
-    """What a usage costs, in dollars, to the last digit; an estimate where the usage is one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What calls took and what they cost, to the last digit; `usd` is None once a call among them has no price."""
 
-    The cost of a sum is the sum of the costs, as long as all of it has the one price.
-    """
+    usage: Usage = field(default_factory=Usage)
+    usd: Decimal | None = Decimal(0)
+
+    @classmethod
+    def of(cls, call: Usage, price: Price | None) -> Self:
+        """The bill of one call."""
+        return cls(usage=call, usd=None if price is None else cost_usd(call, price))
+
+    def __add__(self, other: Bill) -> Bill:
+        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+        return Bill(usage=self.usage + other.usage, usd=usd)
+
+
+def cost_usd(call: Usage, price: Price) -> Decimal:
+    """What the usage of one call costs, in dollars, to the last digit; an estimate where the usage is one."""
+    rates = price.amounts(prompt_tokens(call))
     millionths = (
-        usage.input_tokens * price.input
-        + usage.output_tokens * price.output
-        + usage.cache_read_tokens * price.cache_read
-        + usage.cache_write_tokens * price.cache_write
-        + usage.cache_write_1h_tokens * price.cache_write_1h
+        call.input_tokens * rates.input
+        + call.output_tokens * rates.output
+        + call.cache_read_tokens * rates.cache_read
+        + call.cache_write_tokens * rates.cache_write
+        + call.cache_write_1h_tokens * rates.cache_write_1h
     )
     return millionths.scaleb(_PER_MILLION)
 
 
-def saved_by_cache_usd(usage: Usage, price: Price) -> Decimal:
-    """How many dollars less the cache reads cost than the same tokens would have as input.
+def prompt_tokens(call: Usage) -> int:
+    """How long the prompt was: what was sent, and what was read from or written to the cache."""
+    cached = call.cache_read_tokens + call.cache_write_tokens + call.cache_write_1h_tokens
+    return call.input_tokens + cached
 
-    What the writes cost above input, which made the reads possible, is not deducted.
-    """
-    return (usage.cache_read_tokens * (price.input - price.cache_read)).scaleb(_PER_MILLION)
+
+def saved_by_cache_usd(call: Usage, price: Price) -> Decimal:
+    """How many dollars less one call cost than without a prompt cache; below 0 where it wrote more than it read."""
+    rates = price.amounts(prompt_tokens(call))
+    millionths = (
+        call.cache_read_tokens * (rates.input - rates.cache_read)
+        + call.cache_write_tokens * (rates.input - rates.cache_write)
+        + call.cache_write_1h_tokens * (rates.input - rates.cache_write_1h)
+    )
+    return millionths.scaleb(_PER_MILLION)
+
+
+def usd_text(usd: Decimal | None) -> str | None:
+    """Dollars as they are written down: six decimals, half to even; None stays None."""
+    return None if usd is None else f"{usd.quantize(_MICRO_USD) + 0:f}"  # + 0: there is no minus nought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,17 +208,42 @@ class _Node:
     def count(self) -> int:
         """A whole number above 0."""
         if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 1:
-            raise self.error(f"is {reprlib.repr(self.value)}", "Write a whole number above 0, or leave it out")
+            raise self.error(f"is {reprlib.repr(self.value)}", "Write a whole number above 0")
         return self.value
+
+    def day(self) -> date:
+        """A day of the calendar."""
+        try:
+            return date.fromisoformat(self.text(_DAY, needed := 'a date, "2027-10-07"'))
+        except ValueError:
+            raise self.error(f"is {reprlib.repr(self.value)}", f"Write {needed}") from None
 
     def _member(self, name: str, value: Json) -> _Node:
         step = name.replace("~", "~0").replace("/", "~1")
         return _Node(value=value, file=self.file, place=f"{self.place}/{step}")
 
 
-def _price(node: _Node, *, source: str) -> Price:
-    fields = node.fields(*_AMOUNTS, optional=(_PREFIX,))
+def _price(node: _Node, *, source: str, read: str) -> Price:
+    fields = node.fields(*_AMOUNTS, optional=_OPTIONAL)
+    own, long, prefix, day = (fields.get(name) for name in _OPTIONAL)
+    return Price(
+        **_amounts(fields),
+        source=f"{_source(own) if own else source}, {read}",
+        long_prompt=_long_prompt(long) if long else None,
+        cacheable_prefix_tokens=prefix.count() if prefix else None,
+        retires=day.day() if day else None,
+    )
+
+
+def _long_prompt(node: _Node) -> LongPrompt:
+    fields = node.fields("above_tokens", *_AMOUNTS)
+    return LongPrompt(**_amounts(fields), above_tokens=fields["above_tokens"].count())
+
+
+def _amounts(fields: Mapping[str, _Node]) -> dict[str, Decimal]:
     needed = 'dollars per million tokens in quotes, "0.125", with at most six decimals'
-    amounts = {name: Decimal(fields[name].text(_AMOUNT, needed)) for name in _AMOUNTS}
-    prefix = fields[_PREFIX].count() if _PREFIX in fields else None
-    return Price(**amounts, cacheable_prefix_tokens=prefix, source=source)
+    return {name: Decimal(fields[name].text(_AMOUNT, needed)) for name in _AMOUNTS}
+
+
+def _source(node: _Node) -> str:
+    return node.text(_SOURCE, "the address or name of a price list")

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from igent.accounting.spans import Span
 
-__all__ = ["CSV_HEADER", "Split", "TimingRow", "csv_line", "percentile", "timing_row", "work_and_wait"]
+__all__ = ["CSV_HEADER", "Split", "TimingRow", "csv_cell", "csv_line", "percentile", "timing_row", "work_and_wait"]
 
 _Interval: TypeAlias = tuple[float, float]
 
@@ -94,7 +94,7 @@ def timing_row(registration_id: str, spans: Sequence[Span]) -> TimingRow:
 def csv_line(row: TimingRow) -> bytes:
     """One UTF-8 line of `timings.csv`, seconds with six decimals; an id that reads as a formula gets an apostrophe."""
     seconds = [f"{getattr(row, column):.6f}" for column in _COLUMNS[1:]]
-    return (",".join([_cell(row.registration_id), *seconds]) + "\n").encode()
+    return (",".join([csv_cell(row.registration_id), *seconds]) + "\n").encode()
 
 
 def percentile(values: Sequence[float], p: float) -> float:
@@ -146,7 +146,8 @@ def _conversation_s(spans: Sequence[Span], phase: str) -> float:
     return max(_covered_s(talks + waits) - _covered_s(waits), 0.0)
 
 
-def _cell(text: str) -> str:
+def csv_cell(text: str) -> str:
+    """A text as one CSV cell that no spreadsheet reads as a formula."""
     # By hand: the csv module of Python 3.11 leaves a carriage return unquoted where lines end in "\n".
     guarded = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
     if any(char in guarded for char in ',"\r\n'):

@@ -27,7 +27,7 @@ from igent.models.base import Message, ModelRequest
 
 __all__ = ["BridgeClient", "MakeRequest"]
 
-MakeRequest = Callable[[str, tuple[Message, ...]], ModelRequest]
+MakeRequest = Callable[[tuple[Message, ...]], ModelRequest]
 
 _INFO = ModelInfo(vision=False, function_calling=False, json_output=True, family="unknown", structured_output=True)
 # Usage is kept below the bridge, with the cache classes that AutoGen's type has no room for.
@@ -35,7 +35,7 @@ _NO_USAGE = RequestUsage(prompt_tokens=0, completion_tokens=0)
 
 
 class BridgeClient(ChatCompletionClient):
-    """One agent's client: `make_request` turns (system text, messages) into a request, `calls` makes the call."""
+    """One agent's client: `make_request` turns what was said into a request, `calls` makes the call."""
 
     def __init__(self, calls: Calls, make_request: MakeRequest) -> None:
         self._calls, self._make_request = calls, make_request
@@ -55,9 +55,8 @@ class BridgeClient(ChatCompletionClient):
 
     async def create(self, messages: Sequence[LLMMessage], **_: Any) -> CreateResult:
         """Make the call. Raises `ModelError`."""
-        system = "\n".join(m.content for m in messages if isinstance(m, SystemMessage))
         spoken = tuple(_message(m) for m in messages if not isinstance(m, SystemMessage))
-        text = await self._calls.ask(self._make_request(system, spoken))
+        text = await self._calls.ask(self._make_request(spoken))
         return CreateResult(finish_reason="stop", content=text, usage=_NO_USAGE, cached=False)
 
     async def close(self) -> None:

@@ -19,9 +19,37 @@ from igent.agents.bridge import BridgeClient
 from igent.agents.calls import Calls
 from igent.constellation import AgentSpec, PhaseSpec
 from igent.dialogue.script import Ask, Conclusion, D
+from igent.errors import ReplyUnusable
 from igent.models.base import Message, ModelRequest
 
-__all__ = ["Crew"]
+__all__ = ["Crew", "Troupe"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troupe:
+    """What all crews of a run have in common.
+
+    `prompts` are the instruction texts by the names that agent specs use, `model` is asked where a spec names none.
+    """
+
+    prompts: Mapping[str, str]
+    model: str
+    shared: bool
+
+    def request(self, spec: AgentSpec, ask: Ask, messages: tuple[Message, ...], *, priority: int) -> ModelRequest:
+        """What an agent's model is asked."""
+        return ModelRequest(
+            agent=spec.name,
+            kind=ask.kind,
+            system=self.prompts[spec.prompt],
+            messages=messages,
+            max_tokens=spec.max_tokens,
+            model=spec.model or self.model,
+            effort=spec.effort,
+            thinking=spec.thinking,
+            priority=priority,
+            verified=ask.verified,
+        )
 
 
 @dataclass(slots=True)
@@ -35,11 +63,10 @@ class _Seat:
 
 
 class Crew:
-    """The agents of one registration; `prompts` are the instruction texts by the names that agent specs use."""
+    """The agents of one registration."""
 
-    def __init__(self, calls: Calls, prompts: Mapping[str, str], *, shared: bool, priority: int) -> None:
-        self._calls, self._prompts = calls, prompts
-        self._shared, self._priority = shared, priority
+    def __init__(self, calls: Calls, troupe: Troupe, *, priority: int) -> None:
+        self._calls, self._troupe, self._priority = calls, troupe, priority
         self._seats: dict[str, _Seat] = {}
         self._said: list[tuple[str, str]] = []
 
@@ -48,10 +75,12 @@ class Crew:
         try:
             ask = next(script)
             while True:
-                spec = phase.matcher if ask.speaker == "matcher" else phase.critic
-                if spec is None:
-                    raise LookupError(f"phase {phase.name!r} has no critic to ask")
-                ask = script.send(await self._speak(spec, ask))
+                try:
+                    reply = await self._speak(_speaker(phase, ask), ask)
+                except ReplyUnusable as exc:
+                    ask = script.throw(exc)
+                else:
+                    ask = script.send(reply)
         except StopIteration as stop:
             conclusion: Conclusion[D] = stop.value
             return conclusion
@@ -59,7 +88,7 @@ class Crew:
     async def _speak(self, spec: AgentSpec, ask: Ask) -> str:
         seat = self._seats.get(spec.name) or self._seat(spec)
         seat.asked = ask
-        earlier = self._said[seat.heard :] if self._shared else []
+        earlier = self._said[seat.heard :] if self._troupe.shared else []
         messages = [TextMessage(content=text, source=name) for name, text in earlier if name != spec.name]
         messages.append(TextMessage(content=ask.text, source="igent"))
         reply = await _reply(seat.agent, messages)
@@ -68,27 +97,25 @@ class Crew:
         return reply
 
     def _seat(self, spec: AgentSpec) -> _Seat:
-        def make_request(system: str, messages: tuple[Message, ...]) -> ModelRequest:
+        def make_request(messages: tuple[Message, ...]) -> ModelRequest:
             assert seat.asked is not None, "an agent speaks only when it is asked"
-            return ModelRequest(
-                agent=spec.name,
-                kind=seat.asked.kind,
-                system=system,
-                messages=messages,
-                max_tokens=spec.max_tokens,
-                model=spec.model,
-                effort=spec.effort,
-                priority=self._priority,
-            )
+            return self._troupe.request(spec, seat.asked, messages, priority=self._priority)
 
         agent = AssistantAgent(
             name=spec.name,
             model_client=BridgeClient(self._calls, make_request),
-            system_message=self._prompts[spec.prompt or ""],
+            system_message=self._troupe.prompts[spec.prompt],
             model_client_stream=True,
         )
         seat = self._seats[spec.name] = _Seat(agent, spec)
         return seat
+
+
+def _speaker(phase: PhaseSpec, ask: Ask) -> AgentSpec:
+    spec = phase.matcher if ask.speaker == "matcher" else phase.critic
+    if spec is None:
+        raise LookupError(f"phase {phase.name!r} has no critic to ask")
+    return spec
 
 
 async def _reply(agent: AssistantAgent, messages: list[TextMessage]) -> str:

@@ -7,6 +7,7 @@ household comes last. Every value is JSON, so a note cannot end its own section.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -17,7 +18,17 @@ from igent.domain.records import Json, Offer, Registration
 from igent.domain.verify import MatchTask, OrderTask, Violation
 from igent.markets.base import Facts, Market, Shown
 
-__all__ = ["NotAPromptError", "Unfiltered", "opening", "read_shown", "repair_text", "review_text", "veto_text"]
+__all__ = [
+    "NotAPromptError",
+    "Unfiltered",
+    "offers_shown",
+    "opening",
+    "read_shown",
+    "repair_text",
+    "review_text",
+    "shared_chars",
+    "veto_text",
+]
 
 Section = Literal[
     "TASK",
@@ -32,6 +43,10 @@ Section = Literal[
     "VETO",
 ]
 Task: TypeAlias = MatchTask | OrderTask
+
+_OPENING = re.compile(r'TASK\n"(?:match|order)"\nOFFERS\n(\[.*\])\n')
+# Whichever comes first. Every value is one line, so that no such line stands within one.
+_HOUSEHOLD = re.compile(r"^(?:REGISTRATION|HOUSEHOLD)\n", re.MULTILINE)
 
 
 class NotAPromptError(ValueError):
@@ -75,6 +90,21 @@ def repair_text(violations: Sequence[Violation]) -> str:
 def veto_text(codes: Sequence[str]) -> str:
     """The message that asks for another answer after a critic's veto."""
     return _text([("VETO", [*codes])])
+
+
+def shared_chars(text: str) -> int:
+    """How many characters, from the first on, an opening or a critic's message shares with those of other households.
+
+    They end before the heading of what is the household's own; 0 for any other text.
+    """
+    own = _HOUSEHOLD.search(text) if _OPENING.match(text) else None
+    return own.start() if own else 0
+
+
+def offers_shown(text: str) -> str:
+    """The line of offers of an opening or a critic's message, the same for the same candidates; "" for other text."""
+    found = _OPENING.match(text)
+    return found[1] if found else ""
 
 
 def read_shown(text: str) -> Shown:

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Literal, TypeVar
 
 from igent.dialogue.prompts import repair_text, review_text, veto_text
 from igent.dialogue.replies import Critique, ReplyKind, find_answer
 from igent.domain.records import Json
 from igent.domain.verify import MatchDecision, OrderDecision, Verdict, Violation
+from igent.errors import ReplyUnusable
 
 __all__ = ["Ask", "Conclusion", "CriticPolicy", "Exchange", "Speaker", "Turn", "exchange"]
 
@@ -32,11 +34,15 @@ _UNREADABLE = Violation(code="reply-unreadable", detail="no complete JSON object
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One message to one agent; `kind` is the form that its reply must have."""
+    """One message to one agent; `kind` is the form that its reply must have.
+
+    `verified` says of a reply whether it breaks no rule, and so whether it may answer the same question again.
+    """
 
     speaker: Speaker
     kind: ReplyKind
     text: str
+    verified: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +88,19 @@ class Exchange(Generic[D]):
 
 
 def exchange(about: Exchange[D]) -> Generator[Ask, str, Conclusion[D]]:
-    """Hold the exchange: yields each `Ask`, is sent each reply, returns the `Conclusion`."""
+    """Hold the exchange: yields each `Ask`, is sent each reply, returns the `Conclusion`.
+
+    A `ReplyUnusable` may be thrown in where a reply is none: the matter goes to review, the critic's is done without.
+    """
     turns: list[Turn] = []
+    try:
+        return (yield from _rounds(about, turns))
+    except ReplyUnusable as exc:
+        turns.append(Turn(speaker="matcher", verdict="unusable", codes=(exc.code,)))
+        return _review(turns, [exc.code])
+
+
+def _rounds(about: Exchange[D], turns: list[Turn]) -> Generator[Ask, str, Conclusion[D]]:
     text = about.opening
     vetoes: tuple[str, ...] = ()
     for _ in range(about.max_rounds):
@@ -111,7 +128,7 @@ def _propose(about: Exchange[D], text: str, turns: list[Turn]) -> Generator[Ask,
 
 
 def _matcher_turn(about: Exchange[D], text: str, turns: list[Turn]) -> Generator[Ask, str, tuple[D | None, Verdict]]:
-    reply = yield Ask(speaker="matcher", kind=about.kind, text=text)
+    reply = yield Ask(speaker="matcher", kind=about.kind, text=text, verified=partial(_stands, about))
     decision = about.read(reply)
     unreadable = Verdict(kind="violated", violations=(_UNREADABLE,))
     verdict = unreadable if decision is None else about.verify(decision)
@@ -124,13 +141,26 @@ def _critique(about: Exchange[D], decision: D, turns: list[Turn]) -> Generator[A
     """The critic's turn with at most one repair turn; None where neither reply can be read."""
     text = review_text(about.opening, about.typed(decision))
     for message in (text, repair_text([_UNREADABLE])):
-        reply = yield Ask(speaker="critic", kind="critique", text=message)
+        try:
+            reply = yield Ask(speaker="critic", kind="critique", text=message, verified=_is_critique)
+        except ReplyUnusable as exc:
+            turns.append(Turn(speaker="critic", verdict="unusable", codes=(exc.code,)))
+            return None
         answer = find_answer("critique", reply)
         if isinstance(answer, Critique):
             turns.append(Turn(speaker="critic", verdict=answer.verdict, codes=tuple(answer.codes)))
             return answer
         turns.append(Turn(speaker="critic", verdict="unreadable"))
     return None
+
+
+def _stands(about: Exchange[D], reply: str) -> bool:
+    decision = about.read(reply)
+    return decision is not None and about.verify(decision).kind != "violated"
+
+
+def _is_critique(reply: str) -> bool:
+    return find_answer("critique", reply) is not None
 
 
 def _settled(decision: D, verdict: Verdict, turns: list[Turn], *, skipped: bool = False) -> Conclusion[D]:

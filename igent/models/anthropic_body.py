@@ -1,7 +1,7 @@
 """A request as the Messages API takes it: the same bytes for the same request, and nothing left to a model's defaults.
 
 There is no temperature and no prefilled answer, which the API refuses. The form of a reply is its grammar, where it has
-one.
+one. At most two of the four breakpoints that the API allows are set, and where they are set no word changes.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import anthropic
 from anthropic import types as wire
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
 
-from igent.dialogue.replies import ReplyKind, reply_schema
-from igent.domain.records import Json
+from igent.dialogue.prompts import shared_chars
+from igent.dialogue.replies import ReplyKind
 from igent.models.base import Message, ModelRequest
+from igent.models.grammar import maybe_closed_schema
 
 __all__ = ["message_body"]
 
@@ -23,24 +24,44 @@ __all__ = ["message_body"]
 # models think, which is hidden output and seconds of latency. Some always do; one has another word for not doing so.
 _ALWAYS_THINK = ("claude-opus-5-5", "claude-fable-", "claude-mythos-")
 _THINK_BETWEEN_TOOLS = ("claude-sonnet-5-5",)
+# https://platform.claude.com/docs/en/build-with-claude/extended-thinking (November 2026): these know no other thinking
+# than with a budget, of at least so many tokens and fewer than the reply's limit, which they count towards.
+_THINK_BY_BUDGET = ("claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5")
+_LEAST_BUDGET_TOKENS = 1_024
 # https://platform.claude.com/docs/en/build-with-claude/effort (November 2026): these answer 400 to any effort.
 _WITHOUT_EFFORT = ("claude-haiku-4-5", "claude-sonnet-4-5")
+# Unasked, the others take "medium" or "high"; a decision of thirty tokens needs neither.
+_EFFORT = "low"
 
 
 def message_body(request: ModelRequest, *, model: str) -> MessageCreateParamsStreaming:
     """The body of `POST /v1/messages` that asks `model` for a stream."""
+    shared = shared_chars(request.messages[0].text) if "shared" in request.cache_at else 0
     body: MessageCreateParamsStreaming = {
         "model": model,
         "max_tokens": request.max_tokens,
-        "messages": [_message(message) for message in request.messages],
-        "thinking": _thinking(model),
+        "messages": [_message(message, 0 if place else shared) for place, message in enumerate(request.messages)],
+        "thinking": _thinking(request, model),
         "stream": True,
     }
     if output := _output(request, model):
         body["output_config"] = output
     if request.system:  # an empty block is refused
-        body["system"] = [{"type": "text", "text": request.system}]
+        body["system"] = [_text(request.system, kept="system" in request.cache_at)]
     return body
+
+
+def _text(text: str, *, kept: bool = False) -> wire.TextBlockParam:
+    """A block of text; where it is `kept`, the provider's cache keeps the prompt up to its end for five minutes."""
+    block: wire.TextBlockParam = {"type": "text", "text": text}
+    return {**block, "cache_control": {"type": "ephemeral"}} if kept else block
+
+
+def _message(message: Message, kept_chars: int) -> wire.MessageParam:
+    content = [_text(message.text[kept_chars:])]
+    if kept_chars:
+        content.insert(0, _text(message.text[:kept_chars], kept=True))
+    return cast(wire.MessageParam, {"role": message.author, "content": content})
 
 
 def _output(request: ModelRequest, model: str) -> wire.OutputConfigParam:
@@ -48,18 +69,18 @@ def _output(request: ModelRequest, model: str) -> wire.OutputConfigParam:
     grammar = _grammar(request.kind)
     if grammar is not None:
         output["format"] = grammar
-    if request.effort is not None and not model.startswith(_WITHOUT_EFFORT):
-        output["effort"] = cast(Literal["low", "medium", "high"], request.effort)
+    if not model.startswith(_WITHOUT_EFFORT):
+        output["effort"] = cast(Literal["low", "medium", "high"], request.effort or _EFFORT)
     return output
 
 
-def _message(message: Message) -> wire.MessageParam:
-    content: list[wire.TextBlockParam] = [{"type": "text", "text": message.text}]
-    return cast(wire.MessageParam, {"role": message.author, "content": content})
-
-
-def _thinking(model: str) -> wire.ThinkingConfigParam:
-    if model.startswith(_ALWAYS_THINK):
+def _thinking(request: ModelRequest, model: str) -> wire.ThinkingConfigParam:
+    """As asked, as far as the model can: a reply too short for the least budget goes without."""
+    if model.startswith(_THINK_BY_BUDGET):
+        if request.thinking and request.max_tokens > _LEAST_BUDGET_TOKENS:
+            return {"type": "enabled", "budget_tokens": _LEAST_BUDGET_TOKENS}
+        return {"type": "disabled"}
+    if request.thinking or model.startswith(_ALWAYS_THINK):
         return {"type": "adaptive"}
     return {"type": "between_tools"} if model.startswith(_THINK_BETWEEN_TOOLS) else {"type": "disabled"}
 
@@ -67,16 +88,5 @@ def _thinking(model: str) -> wire.ThinkingConfigParam:
 @cache
 def _grammar(kind: ReplyKind) -> wire.JSONOutputFormatParam | None:
     """What a reply's schema is to the provider, which closes every object: None for a reply with free keys."""
-    schema = reply_schema(kind)
-    if not _closed(schema):
-        return None
-    return {"type": "json_schema", "schema": anthropic.transform_schema(schema)}
-
-
-def _closed(schema: Json) -> bool:
-    if isinstance(schema, list):
-        return all(map(_closed, schema))
-    if not isinstance(schema, dict):
-        return True
-    free = schema.get("type") == "object" and schema.get("additionalProperties") is not False
-    return not free and all(map(_closed, schema.values()))
+    schema = maybe_closed_schema(kind)
+    return None if schema is None else {"type": "json_schema", "schema": anthropic.transform_schema(schema)}

@@ -6,19 +6,17 @@ decoding whatever was sent.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Literal
 
 import anthropic
 import httpx2
 
+from igent.domain.records import Json
 from igent.errors import ModelError, ModelLocked, ModelRejected, ModelUnavailable
+from igent.models.streams import BREAKS, UNSENDABLE, quoted, seconds_told
 
-__all__ = ["FAULTS", "mapped"]
-
-# A provider explains itself in a sentence, a gateway before it in a page of HTML.
-_MAX_SAID_CHARS = 300
+__all__ = ["FAULTS", "mapped", "told"]
 
 _Trouble = Literal["key", "credit", "permission", "request", "passing"]
 # The provider's codes, types and statuses (https://platform.claude.com/docs/en/api/errors), the most exact one first.
@@ -51,25 +49,7 @@ _LOCKS: Mapping[_Trouble, tuple[str, str]] = {
     "permission": ("the key may not be used for this", "Allow it in the provider's console or choose another model"),
 }
 
-# What comes out of a stream beside the SDK's errors: those of the transport, and of decoding whatever was sent.
-FAULTS = (
-    anthropic.AnthropicError,
-    httpx2.CookieConflict,
-    httpx2.HTTPError,
-    httpx2.InvalidURL,
-    httpx2.StreamError,
-    AssertionError,  # what the SDK takes for granted of a stream
-    OSError,
-    RecursionError,  # JSON that is nested too deep
-    ValueError,  # no UTF-8, no JSON, a number past Python's limit
-)
-_UNSENDABLE = (
-    httpx2.InvalidURL,
-    httpx2.LocalProtocolError,
-    httpx2.TooManyRedirects,
-    httpx2.UnsupportedProtocol,
-    UnicodeEncodeError,
-)
+FAULTS = (anthropic.AnthropicError, *BREAKS)
 
 
 def mapped(error: Exception, *, model: str) -> ModelError:
@@ -78,10 +58,10 @@ def mapped(error: Exception, *, model: str) -> ModelError:
     No header of the request, and so no key, is in its message.
     """
     if isinstance(error, anthropic.APIStatusError):
-        return _refusal(error, model)
+        return _refusal(_fields(error.body), error.status_code, error.response, model=model)
     cause = error.__cause__ or error
     name = type(cause).__name__
-    if isinstance(cause, _UNSENDABLE):
+    if isinstance(cause, UNSENDABLE):
         return ModelRejected(model, f"the request cannot be sent ({name}): check the base URL, the key and the text")
     if isinstance(error, anthropic.CredentialsError | anthropic.WorkloadIdentityError):
         return _locked("key", name, model)
@@ -93,41 +73,43 @@ def mapped(error: Exception, *, model: str) -> ModelError:
     return ModelError(model, f"the call failed ({name})")
 
 
-def _refusal(error: anthropic.APIStatusError, model: str) -> ModelError:
-    """What the provider said in a status, or in the middle of a stream (status 200)."""
-    kind, trouble = str(error.type), _trouble(error)
-    name = f"{error.status_code} {kind}" if kind in _BY_TYPE else f"{error.status_code}"
+def told(error: Mapping[str, Json], response: httpx2.Response, *, model: str) -> ModelError:
+    """The error that a provider tells in the middle of a stream, whose own status is 200."""
+    return _refusal(dict(error), response.status_code, response, model=model)
+
+
+def _fields(body: object) -> dict[str, object]:
+    """What the body of an error says: its type, message and, in details, its code."""
+    error = body.get("error") if isinstance(body, dict) else None
+    return {str(key): value for key, value in error.items()} if isinstance(error, dict) else {}
+
+
+def _refusal(fields: Mapping[str, object], status: int, response: httpx2.Response, *, model: str) -> ModelError:
+    kind, trouble = str(fields.get("type")), _trouble(fields, status)
+    name = f"{status} {kind}" if kind in _BY_TYPE else f"{status}"
     if trouble == "passing":
-        return ModelUnavailable(model, f"the provider answers {name}", retry_after_s=_retry_after_s(error.response))
+        problem, wait_s = f"the provider answers {name}", seconds_told(response.headers.get("retry-after"))
+        return ModelUnavailable(model, problem, retry_after_s=wait_s, throttle=_throttle(kind, status))
     if trouble == "request":
-        return ModelRejected(model, f"the provider rejects the request ({name}): {_said(error)}")
+        said = quoted(fields.get("message"), response.request)
+        return ModelRejected(model, f"the provider rejects the request ({name}): {said}")
     return _locked(trouble, name, model)
 
 
-def _trouble(error: anthropic.APIStatusError) -> _Trouble:
-    by_status: _Trouble = "request" if error.response.is_client_error else "passing"
-    return (
-        _BY_CODE.get(str(error.error_code))
-        or _BY_TYPE.get(str(error.type))
-        or _BY_STATUS.get(error.status_code, by_status)
-    )
+def _throttle(kind: str, status: int) -> Literal["rate", "overload"] | None:
+    """Whether the provider asks for fewer calls; in the middle of a stream only the type says so."""
+    if kind == "rate_limit_error" or status == 429:
+        return "rate"
+    return "overload" if kind == "overloaded_error" or status == 529 else None
+
+
+def _trouble(fields: Mapping[str, object], status: int) -> _Trouble:
+    details = fields.get("details")
+    code = details.get("error_code") if isinstance(details, dict) else None
+    by_status: _Trouble = "request" if 400 <= status < 500 else "passing"
+    return _BY_CODE.get(str(code)) or _BY_TYPE.get(str(fields.get("type"))) or _BY_STATUS.get(status, by_status)
 
 
 def _locked(trouble: _Trouble, name: str, model: str) -> ModelLocked:
     problem, remedy = _LOCKS[trouble]
     return ModelLocked(model, f"{problem} ({name})", remedy=remedy)
-
-
-def _said(error: anthropic.APIStatusError) -> str:
-    """The provider's explanation on one line, without the key should it quote that."""
-    text = " ".join(str(error.api_message or "it does not say why").split())
-    key = error.request.headers.get("authorization", "").removeprefix("Bearer ")
-    return (text.replace(key, "[key]") if key else text)[:_MAX_SAID_CHARS]
-
-
-def _retry_after_s(response: httpx2.Response) -> float | None:
-    try:
-        seconds = float(response.headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None

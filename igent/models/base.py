@@ -1,19 +1,40 @@
-"""What every model is to igent: something that streams one reply to one request. Models compose by wrapping."""
+"""What every model is to igent: something that streams one reply to one request. Models compose by wrapping.
+
+The events of a stream, in order: `Sent` once the call is on its way, so that waiting for a turn comes before it;
+`PromptRead` where a provider counts the prompt first; the reply's text in pieces; `ReplyEnd`. A reply that needed no
+call, from a cache, has no `Sent`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Literal, Protocol, TypeAlias
 
 from igent import codec
 from igent.accounting.usage import Usage
-from igent.dialogue.replies import ReplyKind
+from igent.dialogue.replies import ReplyKind, reply_schema
 
-__all__ = ["ChatModel", "Message", "ModelEvent", "ModelRequest", "ReplyEnd", "StopReason", "chunks"]
+__all__ = [
+    "CacheLevel",
+    "ChatModel",
+    "Message",
+    "ModelEvent",
+    "ModelRequest",
+    "PromptRead",
+    "ReplyEnd",
+    "Sent",
+    "StopReason",
+    "Unusable",
+    "chunks",
+]
 
 StopReason = Literal["end_turn", "stop_sequence", "max_tokens", "refusal"]
+Unusable = Literal["max_tokens", "refusal"]
+# Where a provider's prompt cache may be asked to keep what stands before: the instructions, and the shared part of the
+# first message behind them.
+CacheLevel = Literal["system", "shared"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +47,11 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)  # without slots, so that what is computed once can be kept
 class ModelRequest:
-    """One call. `priority` (lowest first) and `attempt` (0-based) are about when it is made, not about what it asks."""
+    """One call. What is not compared is about how it is made, not about what it asks.
+
+    `priority` is served lowest first, `attempt` counts from 0. `verified` says whether a reply may be kept to answer
+    the same request again. `cache_at` is where the provider's prompt cache is to keep the prompt's beginning.
+    """
 
     agent: str
     kind: ReplyKind
@@ -35,14 +60,18 @@ class ModelRequest:
     max_tokens: int
     model: str | None = None
     effort: str | None = None
-    priority: int = 0
-    attempt: int = 0
+    thinking: bool = False
+    priority: int = field(default=0, compare=False)
+    attempt: int = field(default=0, compare=False)
+    verified: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
+    cache_at: frozenset[CacheLevel] = field(default=frozenset(), compare=False)
 
     @cached_property
     def digest(self) -> str:
-        """A hash of everything that a model is shown or told."""
+        """A hash of everything that a model is shown or told, the form of its reply included."""
         turns = [[message.author, message.text] for message in self.messages]
-        return codec.digest([self.agent, self.kind, self.system, turns, self.max_tokens, self.model, self.effort])
+        asked = [self.model, self.max_tokens, self.effort, self.thinking, _schema_digest(self.kind)]
+        return codec.digest([self.agent, self.system, turns, asked])
 
     @cached_property
     def prompt(self) -> str:
@@ -50,15 +79,36 @@ class ModelRequest:
         return "\n".join([self.system, *(message.text for message in self.messages)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplyEnd:
-    """The last event of a stream that ended by itself; a stream without it was cut off."""
+@cache
+def _schema_digest(kind: ReplyKind) -> str:
+    return codec.digest([kind, reply_schema(kind)])
 
-    stop_reason: StopReason
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The call is on its way; whatever it takes from here on is the provider's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptRead:
+    """The provider has begun to answer and says what the prompt took: a usage without output."""
+
     usage: Usage
 
 
-ModelEvent: TypeAlias = str | ReplyEnd
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyEnd:
+    """The last event of a stream that ended by itself; a stream without it was cut off.
+
+    `saved` is what a reply from a cache took when it was paid for; its own usage is then none.
+    """
+
+    stop_reason: StopReason
+    usage: Usage
+    saved: Usage | None = None
+
+
+ModelEvent: TypeAlias = Sent | PromptRead | str | ReplyEnd
 
 
 class ChatModel(Protocol):
@@ -70,7 +120,7 @@ class ChatModel(Protocol):
         ...
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        """Stream the reply in pieces of text, then its `ReplyEnd`."""
+        """Stream the events of one reply, in the order above."""
         ...
 
 

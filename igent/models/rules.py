@@ -14,7 +14,7 @@ from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.prompts import read_shown
 from igent.domain.records import Json
 from igent.markets.base import Facts, Market, Shown
-from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, chunks
+from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, chunks
 
 __all__ = ["CAUTIOUS", "Judgement", "RulesModel", "keyword_judgement"]
 
@@ -43,6 +43,7 @@ class RulesModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream the reply in small chunks."""
+        yield Sent()
         text = codec.dump(self._reply(request)).decode()
         for chunk in chunks(text, CHUNK_CHARS):
             yield chunk

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from igent.accounting.usage import Usage, estimate_tokens
-from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd, StopReason, chunks
+from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd, Sent, StopReason, chunks
 
 __all__ = ["LATENCIES", "Latency", "SimulatedModel"]
 
@@ -48,12 +48,13 @@ class Latency:
         return self.first_token_s * exp(self.sigma * NormalDist().inv_cdf(uniform)) + prompt_tokens / self.prefill_per_s
 
 
-# Medians of late 2026: time to first token and rates of a Haiku and a Sonnet.
+# Medians of late 2026: time to first token and rates of a Haiku, a Sonnet and an Opus.
 LATENCIES: Mapping[str, Latency | None] = MappingProxyType(
     {
         "none": None,
         "haiku": Latency(first_token_s=0.70, sigma=0.35, decode_per_s=100, prefill_per_s=20_000),
         "sonnet": Latency(first_token_s=1.3, sigma=0.35, decode_per_s=63, prefill_per_s=15_000),
+        "opus": Latency(first_token_s=2.0, sigma=0.35, decode_per_s=45, prefill_per_s=10_000),
     }
 )
 
@@ -80,6 +81,7 @@ class SimulatedModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream the inner model's reply, late and perhaps faulty."""
+        yield Sent()
         draws = _draws(self._seed, request)
         whole = "".join([event async for event in self._inner.stream(request) if isinstance(event, str)])
         text, stop_reason = self._spoiled(whole, request, draws)

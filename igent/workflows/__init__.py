@@ -15,6 +15,7 @@ from typing import Literal, TypedDict, Unpack
 
 from igent.constellation import CriticPolicy
 from igent.errors import OptionError
+from igent.models.halt import Halt
 from igent.store.bundled import find_constellation, sample_data
 from igent.workflows.run import RUNS, Control, RunResult, resume, start
 from igent.workflows.session import Rim
@@ -22,8 +23,10 @@ from igent.workflows.settings import ModelName, Pace, RunSettings
 
 __all__ = [
     "Control",
+    "Halt",
     "Inputs",
     "Pace",
+    "RUNS",
     "Rim",
     "RunOptions",
     "RunResult",
@@ -73,7 +76,7 @@ def run_workflow(
     directory = Path(out) if out else default_directory(settings, datetime.now(UTC))
 
     async def whole() -> RunResult:
-        return await start(settings, pace or Pace(), directory, control=Control(stop=asyncio.Event()), rim=rim or Rim())
+        return await start(settings, pace or Pace(), directory, control=Control(), rim=rim or Rim())
 
     return asyncio.run(whole())
 

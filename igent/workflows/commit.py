@@ -46,8 +46,8 @@ def commit_record(planned: Planned, judged: Judged, outcome: Outcome, rules: Rul
         "n": planned.index,
         "id": planned.id,
         "outcome": outcome.kind,
+        "noted": planned.noted,
         "calls": {**judged.calls},
-        "usage": judged.usage.as_record(),
         "audit": _audit(planned, judged, outcome),
     }
     if outcome.taken_from is not None:

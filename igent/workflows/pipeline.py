@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from igent.accounting.spans import span
-from igent.accounting.usage import Usage
-from igent.agents.calls import Calls, CallSettings, Keep
-from igent.agents.crew import Crew
+from igent.agents.calls import CallJournal, Calls, CallSettings, Recorded
+from igent.agents.crew import Crew, Troupe
 from igent.constellation import Constellation, PhaseSpec
 from igent.dialogue.prompts import Unfiltered, opening
 from igent.dialogue.replies import find_answer
@@ -28,6 +27,7 @@ from igent.domain.verify import (
     verify_order,
 )
 from igent.errors import ModelError, ModelLocked, ModelUnavailable, RunStopped
+from igent.models.base import Message, ModelRequest
 from igent.workflows.plan import Inputs, Planned
 
 __all__ = ["Judged", "Judging", "PhaseResult"]
@@ -46,7 +46,6 @@ class Judged:
     match: PhaseResult[MatchDecision] = None
     order: PhaseResult[OrderDecision] = None
     calls: Counter[str] = field(default_factory=Counter)
-    usage: Usage = field(default_factory=Usage)
     bug: str | None = None
 
     @property
@@ -81,27 +80,47 @@ class _Question(Generic[D]):
     verify: Callable[[D], Verdict]
     typed: Callable[[D], Mapping[str, Json]]
 
+    @property
+    def settled_by_rules(self) -> bool:
+        """Whether rules come first and suffice, so that nobody is asked."""
+        return self.phase.rules_first and self.verify(self.settled).kind == "proven"
+
 
 class Judging:
     """Judges registrations by one constellation; holds nothing of any registration."""
 
-    def __init__(self, constellation: Constellation, inputs: Inputs, prompts: Mapping[str, str]) -> None:
-        self._constellation, self._inputs, self._prompts = constellation, inputs, prompts
+    def __init__(self, constellation: Constellation, inputs: Inputs, prompts: Mapping[str, str], *, model: str) -> None:
+        self._constellation, self._inputs = constellation, inputs
+        self._troupe = Troupe(prompts=prompts, model=model, shared=constellation.conversation == "shared")
+
+    def openings(self, planned: Planned) -> Iterator[tuple[PhaseSpec, ModelRequest]]:
+        """The first request of each phase that asks a model, as far as it does not depend on an earlier reply."""
+        if planned.match is None or planned.order is None:
+            return
+        first, second = self._match_question(planned.match), self._order_question(planned.order)
+        if not first.settled_by_rules:
+            yield first.phase, self._opening_request(first, planned)
+        if not second.settled_by_rules and (first.settled_by_rules or not self._troupe.shared):
+            yield second.phase, self._opening_request(second, planned)
 
     async def judge(
-        self, planned: Planned, settings: CallSettings, *, keep: Keep, recorded: dict[str, str] | None = None
+        self,
+        planned: Planned,
+        settings: CallSettings,
+        journal: CallJournal,
+        *,
+        recorded: Mapping[str, Recorded] | None = None,
     ) -> Judged:
         """Judge one registration. A `ModelError` is part of the result; anything else raised is a bug."""
         if planned.match is None or planned.order is None:
             return Judged()
         questions = self._match_question(planned.match), self._order_question(planned.order)
-        shared = self._constellation.conversation == "shared"
         async with asyncio.TaskGroup() as lingering:
-            calls = Calls(settings, keep=keep, lingering=lingering, recorded=recorded)
-            crew = Crew(calls, self._prompts, shared=shared, priority=planned.index)
+            calls = Calls(settings, journal, lingering=lingering, recorded=recorded)
+            crew = Crew(calls, self._troupe, priority=planned.index)
             match, order = await self._phases(crew, planned, *questions)
         calls.made["critic_skipped"] += sum(c.critic_skipped for c in (match, order) if isinstance(c, Conclusion))
-        return Judged(match=match, order=order, calls=calls.made, usage=calls.usage)
+        return Judged(match=match, order=order, calls=calls.made)
 
     async def _phases(
         self, crew: Crew, planned: Planned, first: _Question[MatchDecision], second: _Question[OrderDecision]
@@ -119,18 +138,10 @@ class Judging:
 
     async def _hold(self, crew: Crew, planned: Planned, question: _Question[D]) -> PhaseResult[D]:
         """One phase's exchange to its conclusion; where rules come first and suffice, without any call."""
-        if question.phase.rules_first and question.verify(question.settled).kind == "proven":
+        if question.settled_by_rules:
             return Conclusion(status="settled", judgement="proven", decision=question.settled)
         with span(question.span):
-            about = Exchange(
-                kind=question.kind,
-                opening=self._opening(question.task, planned),
-                read=question.read,
-                verify=question.verify,
-                typed=question.typed,
-                critic=self._policy(question.phase),
-                max_rounds=self._constellation.max_rounds,
-            )
+            about = self._about(question, planned)
             try:
                 with span("conversation"):
                     return await crew.hold(exchange(about), question.phase)
@@ -138,6 +149,22 @@ class Judging:
                 return RunStopped(str(exc))
             except (ModelError, RunStopped) as exc:
                 return exc
+
+    def _about(self, question: _Question[D], planned: Planned) -> Exchange[D]:
+        return Exchange(
+            kind=question.kind,
+            opening=self._opening(question.task, planned),
+            read=question.read,
+            verify=question.verify,
+            typed=question.typed,
+            critic=self.policy(question.phase),
+            max_rounds=self._constellation.max_rounds,
+        )
+
+    def _opening_request(self, question: _Question[D], planned: Planned) -> ModelRequest:
+        ask = next(exchange(self._about(question, planned)))
+        said = (Message(author="user", text=ask.text),)
+        return self._troupe.request(question.phase.matcher, ask, said, priority=planned.index)
 
     def _match_question(self, task: MatchTask) -> _Question[MatchDecision]:
         return _Question(
@@ -163,7 +190,8 @@ class Judging:
             typed=OrderDecision.as_record,
         )
 
-    def _policy(self, phase: PhaseSpec) -> CriticPolicy | None:
+    def policy(self, phase: PhaseSpec) -> CriticPolicy | None:
+        """When a phase's critic is heard, None where it has none."""
         if phase.critic is None:
             return None
         skips = self._constellation.optimization.critic_skip or self._constellation.critic == "never"

@@ -42,6 +42,11 @@ class Planned:
         found = self.registration
         return found.registration_id if isinstance(found, RowError) else found.id
 
+    @property
+    def noted(self) -> bool:
+        """Whether the household wrote a note, so that there is more to judge."""
+        return not isinstance(self.registration, RowError) and self.registration.note is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:

@@ -12,34 +12,46 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from igent import codec
+from igent.accounting.calls import CallFacts
+from igent.accounting.costs import COSTS_HEADER, Costs, costs_line
+from igent.accounting.observed import Observed
+from igent.accounting.prices import PriceTable
 from igent.accounting.spans import spans_from_record
 from igent.accounting.timing import CSV_HEADER, csv_line, percentile, timing_row
 from igent.accounting.trace import TraceSelection, trace_document
-from igent.accounting.usage import Usage
+from igent.agents.calls import Recorded
 from igent.domain.ledger import Ledger
 from igent.domain.records import Json
+from igent.models.base import Unusable
 
 __all__ = ["ARRAYS", "LINES", "Projection"]
 
 _FILES = {"unmatched": "unmatched.json", "review": "review.json", "failed": "failed.json", "rejected": "rejects.json"}
 ARRAYS = ("matches.json", "pos.json", *_FILES.values())
-LINES: Mapping[str, bytes] = {"timings.csv": CSV_HEADER.rstrip(b"\n"), "audit.jsonl": b"", "run.log": b""}
+LINES: Mapping[str, bytes] = {
+    "timings.csv": CSV_HEADER.rstrip(b"\n"),
+    "costs.csv": COSTS_HEADER.rstrip(b"\n"),
+    "audit.jsonl": b"",
+    "run.log": b"",
+}
 
 _CALLS = {"match": "matcher", "order": "matcher", "critique": "critic", "critic_skipped": "critic_skipped"}
 
 
 class Projection:
-    """What a journal amounts to so far; `emit` takes each row for its file."""
+    """What a journal amounts to so far; `emit` takes each row for its file, `prices` are what its calls cost."""
 
-    def __init__(self, ledger: Ledger, emit: Callable[[str, bytes], None]) -> None:
-        self.ledger, self._emit = ledger, emit
+    def __init__(self, ledger: Ledger, emit: Callable[[str, bytes], None], *, prices: PriceTable) -> None:
+        self.ledger, self._emit, self._prices = ledger, emit, prices
         self.committed = 0
         self.ending: dict[str, Json] | None = None
         self.replies: defaultdict[int, list[dict[str, Json]]] = defaultdict(list)
         self._outcomes: Counter[str] = Counter()
         self._judgements: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
-        self.usage = Usage()
+        self.costs = Costs(prices)
+        self.observed = Observed()
+        self._open_calls: defaultdict[int, dict[str, list[CallFacts]]] = defaultdict(lambda: defaultdict(list))
         self._seconds = array("d")
         self._trace = TraceSelection()
 
@@ -48,6 +60,8 @@ class Projection:
         match record["t"]:
             case "reply":
                 self.replies[_int(record["n"])].append(record)
+            case "call":
+                self._call(record)
             case "commit":
                 self._commit(record)
             case "run":
@@ -60,9 +74,10 @@ class Projection:
                 self.ending = record
                 self._log(record, event="finished", counts=self.counts())
 
-    def recorded(self, index: int) -> dict[str, str]:
+    def recorded(self, index: int) -> dict[str, Recorded]:
         """The replies that were paid for a registration which is not committed, by request digest."""
-        return {str(r["request"]): str(r["text"]) if r["accepted"] else "" for r in self.replies.get(index, ())}
+        calls = self._open_calls.get(index, {})
+        return {str(reply["request"]): _recorded(reply, calls) for reply in self.replies.get(index, ())}
 
     def counts(self) -> dict[str, Json]:
         """Registrations by outcome; the six numbers that add up."""
@@ -77,7 +92,8 @@ class Projection:
             "counts": self.counts(),
             "judgements": {kind: self._judgements[kind] for kind in ("proven", "plausible")},
             "calls": calls | {name: self._calls[name] for name in sorted(self._calls)},
-            "usage": self.usage.as_record(),
+            **self.costs.as_record(),
+            "observed": self.observed.as_record(),
             "timing": {
                 f"{name}_seconds": round(percentile(seconds, p), 6) if seconds else None
                 for name, p in (("p50", 50), ("p95", 95), ("max", 100))
@@ -92,6 +108,12 @@ class Projection:
     def capacity(self) -> bytes:
         """The content of `capacity.json`."""
         return codec.dump_pretty(self.ledger.as_records())
+
+    def _call(self, record: dict[str, Json]) -> None:
+        facts = CallFacts.from_record(record["facts"])
+        self.costs.add(facts)
+        self.observed.add(facts, prompt_chars=_int(record["prompt_chars"]))
+        self._open_calls[_int(record["n"])][str(record["request"])].append(facts)
 
     def _commit(self, record: dict[str, Json]) -> None:
         outcome = str(record["outcome"])
@@ -119,7 +141,11 @@ class Projection:
         name = str(record["id"] or f"row {record['n']}")
         for kind, count in cast("dict[str, int]", record["calls"]).items():
             self._calls[_CALLS.get(kind, kind)] += count
-        self.usage += Usage.from_record(record["usage"])
+        self.costs.skipped(cast("dict[str, int]", record["calls"]).get("critic_skipped", 0))
+        calls = self._open_calls.pop(_int(record["n"]), {})
+        facts = [one for made in calls.values() for one in made]
+        self.observed.close(facts, noted=bool(record["noted"]))
+        self._emit("costs.csv", costs_line(name, facts, self._prices).rstrip(b"\n"))
         spans = spans_from_record(cast("list[Json]", record["spans"]))
         row = timing_row(name, spans)
         if row.total_seconds:
@@ -133,8 +159,15 @@ class Projection:
         self._emit("audit.jsonl", codec.dump(line))
 
 
+def _recorded(reply: dict[str, Json], calls: Mapping[str, list[CallFacts]]) -> Recorded:
+    """A reply to answer with again; the call that it came from is settled where its last attempt has no fault."""
+    facts = calls.get(str(reply["request"]), [])
+    unusable = cast("Unusable | None", reply["unusable"])
+    return Recorded(text=str(reply["text"]), unusable=unusable, settled=any(one.fault is None for one in facts))
+
+
 def _said(reply: dict[str, Json]) -> dict[str, Json]:
-    return {key: reply[key] for key in ("agent", "request", "text", "accepted")}
+    return {key: reply[key] for key in ("agent", "request", "text", "unusable")}
 
 
 def _int(value: Json) -> int:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
 from igent import __version__, codec
-from igent.accounting.prices import cost_usd
+from igent.accounting.budget import Budget
 from igent.domain.records import Json
 from igent.errors import JournalError, OptionError, RunStopped, leaf
+from igent.models.halt import Halt
 from igent.store.files import Outputs, locked, point_latest
 from igent.store.journal import Journal, Recovery
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
+from igent.workflows.providers import open_providers
 from igent.workflows.publisher import Publisher
+from igent.workflows.rehearsal import held_against_forecast, remember
 from igent.workflows.scheduler import Steps, run_in_order
 from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings
@@ -42,7 +45,7 @@ class Control:
     `progress` is told the counts and the total. Setting `stop` ends the intake; what is under way is committed.
     """
 
-    stop: asyncio.Event
+    stop: Halt = field(default_factory=Halt)
     progress: Callable[[dict[str, Json], int], None] = _ignore
 
 
@@ -67,7 +70,7 @@ async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: 
         if _begun(path):
             raise OptionError(f"{str(directory)!r} holds a run already", remedy=f"Go on with it: --resume {directory}")
         outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
-        projection = Projection(session.inputs.ledger(), outputs.add)
+        projection = Projection(session.inputs.ledger(), outputs.add, prices=session.prices)
         if directory.parent.name == RUNS:
             point_latest(directory)
         async with Journal.create(path) as journal:
@@ -97,7 +100,7 @@ async def resume(directory: Path, pace: Pace, *, control: Control, rim: Rim) -> 
         session = await prepare(settings, pace, rim, started=datetime.fromisoformat(str(header["at"])))
         session.require_same(header)
         outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
-        projection = Projection(session.inputs.ledger(), outputs.add)
+        projection = Projection(session.inputs.ledger(), outputs.add, prices=session.prices)
         projection.fold(header)
         for record in entries:
             projection.fold(record)
@@ -135,16 +138,19 @@ async def _execute(
 ) -> RunResult:
     """Judge and commit what is left, then publish everything."""
     first, begun = projection.committed, session.rim.monotonic()
-    stopped = await _go_through(session, publisher, projection, control=control)
+    stopped, went = await _go_through(session, publisher, projection, control=control)
     if projection.ending is None:
         wall_s = session.rim.monotonic() - begun
-        process = _process(session, judged=projection.committed - first, wall_s=wall_s, resumed_at=first)
+        process = _process(session, judged=projection.committed - first, wall_s=wall_s, resumed_at=first) | went
         ending: dict[str, Json] = {"t": "end", "process": process} if stopped is None else {"t": "stop", "why": stopped}
         await publisher.append_durable({**ending, "at": session.rim.now().isoformat()})
         await publisher.settle()
     else:
         process = cast("dict[str, Json]", projection.ending["process"])
     summary = _summary(session, projection, process, stopped=stopped)
+    summary["forecast"] = held_against_forecast(session, summary)
+    if went:
+        remember(session, summary, directory.name)
     await publisher.publish({"run.json": codec.dump_pretty(summary), "trace.json": projection.trace()})
     control.progress(projection.counts(), session.survey.total)
     return RunResult(directory=directory, summary=summary, stopped=stopped)
@@ -152,25 +158,48 @@ async def _execute(
 
 async def _go_through(
     session: Session, publisher: Publisher, projection: Projection, *, control: Control
-) -> str | None:
-    """Judge and commit the registrations that are left; the reason where that ended before the last of them."""
-    first, total = projection.committed, session.survey.total
+) -> tuple[str | None, dict[str, Json]]:
+    """Judge and commit the registrations that are left: why that ended before the last of them, and how calls went."""
+    first, total, halt = projection.committed, session.survey.total, control.stop
     rows = plan_rows(session.inputs, session.survey, session.settings, first=first)
-    stopped: str | None = None
+    stopped, went = None, dict[str, Json]()
+    if first == total:
+        return None, went
     try:
-        async with session.model() as model, aclosing(rows) as items, asyncio.TaskGroup() as tasks:
-            worker = Worker(session, publisher, projection, model=model, stop=control.stop)
+        async with open_providers(session, _budget(session, projection), halt) as providers, aclosing(rows) as items:
+            worker = Worker(session, publisher, projection, model=providers.model, halt=halt)
             steps = Steps(work=worker.work, commit=worker.commit)
-            publishing = tasks.create_task(publisher.run(lambda counts: control.progress(counts, total)))
-            await run_in_order(items, steps, first=first, window=session.pace.window, stop=control.stop)
-            publishing.cancel()
+            async with asyncio.TaskGroup() as tasks:
+                others = [
+                    tasks.create_task(publisher.run(lambda counts: control.progress(counts, total))),
+                    tasks.create_task(_expire(session, halt)),
+                ]
+                await run_in_order(items, steps, first=first, window=session.pace.window, halt=halt)
+                for task in others:
+                    task.cancel()
+            went = providers.as_record()
     except* RunStopped as group:
         stopped = str(leaf(group))
     except* JournalError as group:
         raise leaf(group) from None
     await publisher.settle()
-    interrupted = control.stop.is_set() and projection.committed < total
-    return stopped or ("interrupted" if interrupted else None)
+    return stopped or (halt.reason if projection.committed < total else None), went
+
+
+async def _expire(session: Session, halt: Halt) -> None:
+    """Let the run end at its deadline."""
+    deadline_s = session.pace.deadline_s
+    if deadline_s is not None:
+        await session.rim.sleep(deadline_s)
+        halt.set(f"the deadline of {deadline_s:g} s has passed")
+
+
+def _budget(session: Session, projection: Projection) -> Budget | None:
+    """What the run may take, less what it has taken so far; None where that is not bounded."""
+    most_usd, most_tokens = session.pace.max_usd, session.pace.max_tokens
+    if most_usd is None and most_tokens is None:
+        return None
+    return Budget(max_usd=most_usd, max_tokens=most_tokens, spent=projection.costs.bill)
 
 
 def _process(session: Session, *, judged: int, wall_s: float, resumed_at: int) -> dict[str, Json]:
@@ -197,7 +226,6 @@ def _summary(
         "started": session.started.isoformat(),
         "stopped": stopped,
         **folded,
-        "cost_usd": None if session.price is None else f"{cost_usd(projection.usage, session.price):.6f}",
         "timing": {**cast("dict[str, Json]", folded["timing"]), **process},
         "unknown_fields": [*session.survey.unknown_fields],
         "inputs": {"registrations": session.survey.sha256, **session.inputs.hashes},

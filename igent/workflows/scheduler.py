@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from igent.errors import RunStopped, leaf
+from igent.models.halt import Halt
 
 __all__ = ["Breaker", "MAX_TRANSIENT_FAILURES", "Steps", "Turnstile", "run_in_order"]
 
@@ -90,10 +91,8 @@ class Steps(Generic[T, R]):
     commit: Callable[[T, R], None]
 
 
-async def run_in_order(
-    items: AsyncIterable[T], steps: Steps[T, R], *, first: int, window: int, stop: asyncio.Event
-) -> None:
-    """Work on at most `window` uncommitted items at a time until they end, or until `stop` ends the intake.
+async def run_in_order(items: AsyncIterable[T], steps: Steps[T, R], *, first: int, window: int, halt: Halt) -> None:
+    """Work on at most `window` uncommitted items at a time until they end, or until `halt` ends the intake.
 
     What is abandoned by its work, and whatever comes after it, is not committed. Raises `RunStopped` for a series of
     transient failures.
@@ -103,7 +102,7 @@ async def run_in_order(
         async with asyncio.TaskGroup() as group:
             async for item in items:
                 await floor.make_room()
-                if stop.is_set():
+                if halt.is_set():
                     break
                 floor.admit(item, group)
             floor.close()

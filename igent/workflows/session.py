@@ -5,27 +5,27 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 from igent import __version__, codec
-from igent.accounting.prices import Price, PriceTable
+from igent.accounting.prices import PriceTable
 from igent.accounting.spans import Clock
 from igent.constellation import Constellation, parse_constellation, with_overrides
 from igent.domain.records import Json
-from igent.errors import OptionError
-from igent.models.base import ChatModel
-from igent.models.rules import RulesModel, keyword_judgement
-from igent.models.simulated import LATENCIES, SimulatedModel
+from igent.errors import InputError, OptionError
 from igent.store.bundled import prompt_text
+from igent.workflows.pipeline import Judging
 from igent.workflows.plan import Inputs, Survey, load, survey
-from igent.workflows.settings import OFFLINE, Pace, RunSettings
+from igent.workflows.settings import ModelName, Pace, RunSettings, provider_of
 
-__all__ = ["Rim", "Session", "prepare"]
+__all__ = ["Rim", "Session", "prepare", "price_table"]
+
+
+_BUNDLED_PRICES = files("igent.accounting")
 
 
 def _utc_now() -> datetime:
@@ -34,9 +34,10 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rim:
-    """What a run gets from outside: clocks, a way to wait, draws in [0, 1), and the way to the provider.
+    """What a run gets from outside: clocks, a way to wait, draws in [0, 1), and the way to the providers.
 
-    The key is never shown, written or logged.
+    A key is never shown, written or logged. `cache_dir` holds what one run leaves to the next: replies, forecasts and
+    what calls were like; without it nothing is left. `prices` are those of a user, over the bundled ones.
     """
 
     monotonic: Callable[[], float] = time.perf_counter
@@ -45,6 +46,10 @@ class Rim:
     uniform: Callable[[], float] = random.random
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
+    openai_key: str | None = field(default=None, repr=False)
+    openai_url: str | None = None
+    cache_dir: Path | None = None
+    prices: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,7 @@ class Session:
     prompts: Mapping[str, str]
     inputs: Inputs
     survey: Survey
-    price: Price | None
+    prices: PriceTable
     started: datetime
     clock: Clock
 
@@ -83,30 +88,34 @@ class Session:
             problem = f"since the run began these have changed: {', '.join(changed)}"
             raise OptionError(problem, remedy="Put them back as they were, or start a new run")
 
-    @asynccontextmanager
-    async def model(self) -> AsyncIterator[ChatModel]:
-        """The model that the settings name, open as long as it is used."""
-        settings = self.settings
-        if settings.model == "rules":
-            yield RulesModel()
-        elif settings.model == "mock":
-            yield SimulatedModel(
-                RulesModel(keyword_judgement(self.inputs.market)),
-                sleep=self.rim.sleep,
-                seed=settings.seed,
-                latency=LATENCIES[settings.mock_latency],
-                error_rate=settings.mock_errors,
-            )
-        else:
-            async with self._claude() as model:
-                yield model
+    @property
+    def models(self) -> tuple[ModelName, ...]:
+        """The models that are asked, the run's first."""
+        agents = (agent for phase in self.constellation.phases for agent in phase.agents if agent.role != "rules")
+        return tuple(dict.fromkeys([self.settings.model, *(agent.model for agent in agents if agent.model)]))
 
-    def _claude(self) -> AbstractAsyncContextManager[ChatModel]:
-        # The SDK takes most of a second to import: only a run that calls it does.
-        from igent.models.anthropic import Access, AnthropicModel
+    @property
+    def caches_replies(self) -> bool:
+        """Whether replies are kept for later runs: of offline models only where that is asked for."""
+        asked_for = self.settings.switches.get("response_cache", False)
+        online = any(provider_of(model) != "offline" for model in self.models)
+        on = self.constellation.optimization.response_cache and (online or asked_for)
+        return on and self.rim.cache_dir is not None
 
-        access = Access(api_key=self.rim.api_key or "", base_url=self.rim.base_url)
-        return AnthropicModel.open(access, model=self.settings.model)
+    @property
+    def caches_prompts(self) -> bool:
+        """Whether prompts are laid out for a provider's cache, which offline models have none of."""
+        online = any(provider_of(model) != "offline" for model in self.models)
+        return self.constellation.optimization.prompt_caching and online
+
+    def cacheable_prefix(self, model: ModelName) -> int | None:
+        """The shortest prefix, in tokens, that a model's prompt cache keeps; None where that is not known."""
+        price = self.prices.maybe(model)
+        return price.cacheable_prefix_tokens if price else None
+
+    def judging(self) -> Judging:
+        """What judges the registrations of this run."""
+        return Judging(self.constellation, self.inputs, self.prompts, model=self.settings.model)
 
     def _identity(self) -> dict[str, Json]:
         return {
@@ -118,22 +127,21 @@ class Session:
         }
 
 
-async def prepare(settings: RunSettings, pace: Pace, rim: Rim, *, started: datetime | None = None) -> Session:
-    """Read the constellation, its prompts and the inputs, and check every registration.
+async def prepare(
+    settings: RunSettings, pace: Pace, rim: Rim, *, started: datetime | None = None, calls: bool = True
+) -> Session:
+    """Read the constellation, its prompts and the inputs, and check every registration; keys only where it `calls`.
 
     Raises `ConstellationError`, `OptionError` or `InputError` for the first thing that cannot be used.
     """
     text = settings.constellation.read_text(encoding="utf-8")
     parsed = parse_constellation(text, file=settings.constellation.name)
     constellation = with_overrides(parsed, critic=settings.critic, switches=settings.switches)
-    _refuse_models(constellation)
-    if settings.model not in OFFLINE and not rim.api_key:
-        remedy = "Set ANTHROPIC_API_KEY, or run on --model rules or --mock"
-        raise OptionError(f"model {settings.model!r} needs a key", remedy=remedy)
+    prices = price_table(rim.prices)
     inputs = await load(settings)
     begun = started or rim.now()
     offset_s = (rim.now() - begun).total_seconds() - rim.monotonic()
-    return Session(
+    session = Session(
         settings=settings,
         pace=pace,
         rim=rim,
@@ -141,10 +149,12 @@ async def prepare(settings: RunSettings, pace: Pace, rim: Rim, *, started: datet
         prompts=_prompts(constellation, settings.constellation, package=inputs.market.__name__),
         inputs=inputs,
         survey=await survey(inputs, settings),
-        price=_price_table().maybe(settings.model),
+        prices=prices,
         started=begun,
         clock=lambda: rim.monotonic() + offset_s,
     )
+    _require_usable(session, calls=calls)
+    return session
 
 
 def _prompts(constellation: Constellation, file: Path, *, package: str) -> dict[str, str]:
@@ -152,15 +162,28 @@ def _prompts(constellation: Constellation, file: Path, *, package: str) -> dict[
     return {agent.prompt: prompt_text(package, agent.prompt, beside=file) for agent in agents}
 
 
-def _price_table() -> PriceTable:
-    """What models cost, as this version knows it."""
-    path = files("igent.accounting") / "prices.json"
-    return PriceTable.read(codec.load(path.read_bytes()), file=path.name)
+def price_table(extra: Path | None = None) -> PriceTable:
+    """What models cost, as this version knows it and as a user's file has it. Raises `InputError` for the latter."""
+    bundled = _BUNDLED_PRICES.joinpath("prices.json")
+    table = PriceTable.read(codec.load(bundled.read_bytes()), file=bundled.name)
+    if extra is None:
+        return table
+    try:
+        document = codec.load(extra.read_bytes())
+    except (OSError, codec.DecodeError) as exc:
+        remedy = "Give a JSON file in the form of igent/accounting/prices.json"
+        raise InputError(file=extra.name, place="", problem=f"cannot be read: {exc}", remedy=remedy) from exc
+    return table.merged(PriceTable.read(document, file=extra.name))
 
 
-def _refuse_models(constellation: Constellation) -> None:
-    """Refuse a model of an agent's own: in this version all agents ask the run's."""
-    for agent in (agent for phase in constellation.phases for agent in phase.agents):
-        if agent.model is not None:
-            problem = f"agent {agent.name!r} of {constellation.name!r} names a model of its own"
-            raise OptionError(problem, remedy="Leave it out and give --model: all agents ask the same one")
+def _require_usable(session: Session, *, calls: bool) -> None:
+    """Check that every model has its key, and its price where a budget is kept. Raises `OptionError`."""
+    for model in session.models:
+        if calls and provider_of(model) == "anthropic" and not session.rim.api_key:
+            remedy = "Set ANTHROPIC_API_KEY, or run on --model rules or --mock"
+            raise OptionError(f"model {model!r} needs a key", remedy=remedy)
+        if session.pace.max_usd is not None and session.prices.maybe(model) is None:
+            remedy = "Give its price with --prices FILE, or bound the run with --max-tokens"
+            raise OptionError(f"the price of {model!r} is not known, so its cost cannot be bounded", remedy=remedy)
+    if session.settings.switches.get("response_cache") and session.rim.cache_dir is None:
+        raise OptionError("there is no place to keep replies in", remedy="Give a cache directory, or --no-cache")

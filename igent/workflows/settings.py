@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from igent.constellation import CriticPolicy
 from igent.domain.records import Json
@@ -15,11 +16,28 @@ from igent.errors import OptionError
 from igent.markets import MARKETS
 from igent.models.simulated import LATENCIES
 
-__all__ = ["ModelName", "OFFLINE", "Pace", "RunSettings"]
+__all__ = ["ModelName", "OFFLINE", "Pace", "Provider", "RunSettings", "provider_of"]
 
 ModelName: TypeAlias = str
+Provider = Literal["offline", "anthropic", "openai"]
 OFFLINE = ("rules", "mock")
 _CLAUDE = re.compile(r"claude-[a-z0-9]+(?:-[a-z0-9]+)*")
+_OPENAI = re.compile(r"openai:[A-Za-z0-9][A-Za-z0-9._/:-]*")
+
+# A window's worth of registrations for a concurrency that is still to be found.
+_AUTO_WINDOW = 1_024
+
+
+def provider_of(model: ModelName) -> Provider:
+    """Who answers under a model's name. Raises `OptionError` for a name that is none."""
+    if model in OFFLINE:
+        return "offline"
+    if _CLAUDE.fullmatch(model):
+        return "anthropic"
+    if _OPENAI.fullmatch(model):
+        return "openai"
+    known = "rules, mock, a name such as claude-haiku-5-5, or openai:NAME for an OpenAI-compatible endpoint"
+    raise OptionError(f"there is no model {model!r}", remedy=f"Allowed: {known}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +64,7 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         _require(self.market in MARKETS, f"there is no market {self.market!r}", ", ".join(MARKETS))
-        known = self.model in OFFLINE or _CLAUDE.fullmatch(self.model) is not None
-        _require(known, f"there is no model {self.model!r}", "rules, mock, or a name such as claude-haiku-5-5")
+        provider_of(self.model)
         _require(self.mock_latency in LATENCIES, f"there is no latency {self.mock_latency!r}", ", ".join(LATENCIES))
         _require(0 <= self.mock_errors <= 1, f"mock errors cannot be {self.mock_errors:g}", "a rate from 0 to 1")
         _require(self.max_items is None or self.max_items > 0, "max items cannot be below 1", "a number from 1")
@@ -66,21 +83,39 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a run goes about it, without effect on any outcome: each may differ when the run is resumed."""
+    """How a run goes about it, without effect on any outcome: each may differ when the run is resumed.
 
-    concurrency: int = 8
+    A `concurrency` of None is found while the run goes on. `call_deadline_s` bounds a call, `idle_s` the silence within
+    one, `deadline_s` this process. `max_usd` and `max_tokens` bound what the whole run may take, from its beginning.
+    """
+
+    concurrency: int | None = 8
     call_deadline_s: float = 60.0
+    idle_s: float = 15.0
     flush_every: int = 5
+    deadline_s: float | None = None
+    max_usd: Decimal | None = None
+    max_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        _require(1 <= self.concurrency <= 10_000, f"concurrency cannot be {self.concurrency}", "1 to 10000")
-        _require(self.call_deadline_s > 0, "a call's deadline cannot be 0", "a number of seconds above 0")
+        slots = self.concurrency
+        _require(slots is None or 1 <= slots <= 10_000, f"concurrency cannot be {slots}", "1 to 10000, or auto")
         _require(self.flush_every > 0, "outcomes cannot be flushed every 0", "a number from 1")
+        for name, seconds in (
+            ("a call's deadline", self.call_deadline_s),
+            ("the silence of a call", self.idle_s),
+            ("the run's deadline", self.deadline_s),
+        ):
+            _require(seconds is None or seconds > 0, f"{name} cannot be {seconds}", "a number of seconds above 0")
+        for name, most in (("cost", self.max_usd), ("tokens", self.max_tokens)):
+            # Decimal refuses to compare what is not a number.
+            bounded = most is None or (Decimal(most).is_finite() and most > 0)
+            _require(bounded, f"the most that a run may take ({name}) cannot be {most}", "a number above 0")
 
     @property
     def window(self) -> int:
         """How many registrations are admitted and uncommitted: enough that one slow call stalls nobody else's."""
-        return max(256, 16 * self.concurrency)
+        return _AUTO_WINDOW if self.concurrency is None else max(256, 16 * self.concurrency)
 
 
 def _require(holds: bool, problem: str, allowed: str) -> None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 from traceback import extract_tb
 
+from igent.accounting.calls import CallFacts
 from igent.accounting.spans import Timeline, recording, span
-from igent.agents.calls import CallSettings, Kept, Retries
+from igent.agents.calls import CallJournal, CallSettings, Kept, Retries
 from igent.domain.allocation import balanced
 from igent.domain.outcomes import Outcome
 from igent.domain.records import Json
-from igent.errors import JournalError, RunStopped, leaf
-from igent.models.base import ChatModel
-from igent.models.limits import CallSlots
+from igent.errors import JournalError, leaf
+from igent.models.base import ChatModel, ModelRequest
+from igent.models.halt import Halt
 from igent.models.retry import RetryBudget, RetryPolicy
 from igent.workflows.commit import Rules, commit_record, decide
-from igent.workflows.pipeline import Judged, Judging
+from igent.workflows.pipeline import Judged
 from igent.workflows.plan import Planned
 from igent.workflows.projection import Projection
 from igent.workflows.publisher import Publisher
@@ -49,17 +49,17 @@ class Worker:
     """Judges and commits the registrations of a session; goes on from what `projection` has folded."""
 
     def __init__(
-        self, session: Session, publisher: Publisher, projection: Projection, *, model: ChatModel, stop: asyncio.Event
+        self, session: Session, publisher: Publisher, projection: Projection, *, model: ChatModel, halt: Halt
     ) -> None:
         self._clock, self._publisher, self._projection = session.clock, publisher, projection
-        self._now, self._stop = session.rim.now, stop
-        self._judging = Judging(session.constellation, session.inputs, session.prompts)
+        self._now, self._halt = session.rim.now, halt
+        self._judging = session.judging()
         self._ledger = projection.ledger.copy()
         self._calls = CallSettings(
             model=model,
-            slots=CallSlots(session.pace.concurrency, closed=stop),
             deadline_s=session.pace.call_deadline_s,
             early_json=session.constellation.optimization.early_json,
+            clock=session.rim.monotonic,
             retries=Retries(
                 policy=RetryPolicy(),
                 budget=RetryBudget(),
@@ -76,8 +76,10 @@ class Worker:
         )
 
     async def work(self, planned: Planned) -> Finished:
-        """Judge one registration. Every error becomes its failure but `JournalError`, and `RunStopped` for an account
-        that cannot be used."""
+        """Judge one registration. Every error becomes its failure but `JournalError`.
+
+        Where it could not be judged because the run has to end, of a refused key for one, the run is told to.
+        """
         timeline = Timeline(self._clock)
         with recording(timeline), span("registration"):
             try:
@@ -86,8 +88,8 @@ class Worker:
                 raise
             except* Exception as group:  # noqa: BLE001  # the one boundary where a bug becomes an outcome
                 judged = Judged(bug=_described(group))
-        if judged.abandoned and not self._stop.is_set():
-            raise RunStopped(judged.why_abandoned)  # nobody asked for it: the account is locked, and all calls would be
+        if judged.abandoned:
+            self._halt.set(judged.why_abandoned)
         return Finished(judged, timeline, timeline.open("turn", "wait", parent=0))
 
     def commit(self, planned: Planned, finished: Finished) -> None:
@@ -122,12 +124,17 @@ class Worker:
                     "agent": kept.request.agent,
                     "request": kept.request.digest,
                     "text": kept.text,
-                    "accepted": kept.accepted,
+                    "unusable": kept.unusable,
                 }
             )
 
+        def settle(request: ModelRequest, facts: CallFacts) -> None:
+            about: dict[str, Json] = {"t": "call", "n": planned.index, "request": request.digest}
+            self._publisher.append(about | {"prompt_chars": len(request.prompt), "facts": facts.as_record()})
+
         recorded = self._projection.recorded(planned.index)
-        return await self._judging.judge(planned, self._calls, keep=keep, recorded=recorded)
+        journal = CallJournal(keep=keep, settle=settle)
+        return await self._judging.judge(planned, self._calls, journal, recorded=recorded)
 
 
 def _described(error: BaseException) -> str:

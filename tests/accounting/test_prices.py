@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from igent import codec
-from igent.accounting.prices import Price, PriceTable, cost_usd, saved_by_cache_usd
+from igent.accounting.prices import (
+    Bill,
+    LongPrompt,
+    Price,
+    PriceTable,
+    cost_usd,
+    prompt_tokens,
+    saved_by_cache_usd,
+    usd_text,
+)
 from igent.accounting.usage import Usage
 from igent.domain.records import Json
 from igent.errors import InputError
@@ -21,8 +33,12 @@ HAIKU: dict[str, Json] = {
     "cache_write_1h": "0.20",
 }
 BUNDLED = PriceTable.read(codec.load((files("igent.accounting") / "prices.json").read_bytes()), file="prices.json")
-VENDOR = {"claude-haiku-5-5": "0.1", "claude-haiku-4-5": "0.1", "claude-sonnet-5-5": "0.1", "claude-opus-5-5": "0.05"}
+# What a cache read costs against input.
+CLAUDE = {"claude-haiku-5-5": "0.1", "claude-haiku-4-5": "0.1", "claude-sonnet-5-5": "0.05", "claude-opus-5-5": "0.05"}
+OPENAI = ["gpt-6-luna", "gpt-6.2-sol"]
 OFFLINE = ["rules", "mock"]
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
+LONG: dict[str, Json] = {**dict.fromkeys(HAIKU, "1"), "above_tokens": 1_000}
 
 
 def document(**models: Json) -> dict[str, Json]:
@@ -54,15 +70,9 @@ usages = st.builds(
     cache_write_1h_tokens=counts,
 )
 amounts = st.decimals(0, 9999, places=6)
-prices = st.builds(
-    Price,
-    input=amounts,
-    output=amounts,
-    cache_read=amounts,
-    cache_write=amounts,
-    cache_write_1h=amounts,
-    source=st.just("anywhere"),
-)
+tiers = dict.fromkeys(("input", "output", "cache_read", "cache_write", "cache_write_1h"), amounts)
+long_prompts = st.builds(LongPrompt, **tiers, above_tokens=st.integers(1, 10**12))
+prices = st.builds(Price, **tiers, source=st.just("anywhere"), long_prompt=st.none() | long_prompts)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +96,7 @@ def test_each_class_of_tokens_has_its_own_price(usage: Usage, expected: str) -> 
         # 1,234 fresh, 321 out, 8,192 read, 4,097 written for 5 minutes, 2,003 for 1 hour
         ("claude-haiku-5-5", "0.001278545"),  # 0.0001234 + 0.0001605 + 0.00008192 + 0.000512125 + 0.0004006
         ("claude-haiku-4-5", "0.01278545"),  # ten times the one above in every class
-        ("claude-sonnet-5-5", "0.0255709"),  # 0.002468 + 0.00321 + 0.0016384 + 0.0102425 + 0.008012
+        ("claude-sonnet-5-5", "0.0247517"),  # 0.002468 + 0.00321 + 0.0008192 + 0.0102425 + 0.008012
         ("claude-opus-5-5", "0.0495034"),  # 0.004936 + 0.00642 + 0.0016384 + 0.020485 + 0.016024
         ("rules", "0"),
         ("mock", "0"),
@@ -103,24 +113,74 @@ def test_a_call_costs_what_its_classes_cost_together(model: str, expected: str) 
     assert cost_usd(usage, bundled(model)) == Decimal(expected)
 
 
-@given(st.lists(usages, max_size=8), prices)
-def test_a_sum_of_usages_costs_the_sum_of_their_costs(parts: list[Usage], price: Price) -> None:
-    whole = sum(parts, start=Usage())
-    assert cost_usd(whole, price) == sum(cost_usd(part, price) for part in parts)
-    assert saved_by_cache_usd(whole, price) == sum(saved_by_cache_usd(part, price) for part in parts)
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_a_recorded_usage_costs_what_was_computed_by_hand(path: Path) -> None:
+    golden: Any = codec.load(path.read_bytes())
+    cost = cost_usd(Usage.from_record(golden["usage"]), bundled(golden["model"]))
+    assert (str(cost.normalize()), usd_text(cost)) == (golden["cost_usd"], golden["written"])
 
 
-@given(counts, prices)
-def test_what_was_saved_is_what_the_reads_would_have_cost_more_as_input(tokens: int, price: Price) -> None:
-    read, fresh = Usage(cache_read_tokens=tokens), Usage(input_tokens=tokens)
-    assert cost_usd(read, price) + saved_by_cache_usd(read, price) == cost_usd(fresh, price)
+@given(st.lists(st.tuples(usages, prices), max_size=8))
+def test_bills_add_up_to_the_costs_of_their_calls_whatever_each_one_s_price(calls: list[tuple[Usage, Price]]) -> None:
+    together = sum((Bill.of(usage, price) for usage, price in calls), start=Bill())
+    assert together.usd == sum(cost_usd(usage, price) for usage, price in calls)
+    assert together.usage == sum((usage for usage, _ in calls), start=Usage())
 
 
-def test_only_reads_save() -> None:
-    usage = Usage(
-        input_tokens=7, output_tokens=7, cache_read_tokens=8_192, cache_write_tokens=7, cache_write_1h_tokens=7
+def test_two_prompts_that_are_long_only_together_are_not_long() -> None:
+    half = Usage(input_tokens=60_000)
+    assert (Bill.of(half, bundled("claude-haiku-5-5")) + Bill.of(half, bundled("claude-haiku-5-5"))).usd == Decimal(
+        "0.012"
     )
-    assert saved_by_cache_usd(usage, bundled("claude-haiku-5-5")) == Decimal("0.00073728")
+
+
+def test_a_bill_with_a_call_without_a_price_in_it_has_no_cost() -> None:
+    known, unknown = Bill.of(Usage(input_tokens=1), bundled("mock")), Bill.of(Usage(input_tokens=2), None)
+    assert known + unknown == unknown + known == Bill(usage=Usage(input_tokens=3), usd=None)
+
+
+@pytest.mark.parametrize("field", ["input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"])
+def test_every_class_of_a_prompt_counts_towards_its_length(field: str) -> None:
+    price = table(m={**HAIKU, "long_prompt": LONG}).prices["m"]
+    exactly, above = (Usage.from_record({**Usage(output_tokens=1).as_record(), field: n}) for n in (1_000, 1_001))
+    assert price.amounts(prompt_tokens(exactly)) is price
+    assert cost_usd(above, price) == Decimal("0.001002")
+
+
+def test_a_long_answer_makes_no_long_prompt() -> None:
+    price = table(m={**HAIKU, "long_prompt": LONG}).prices["m"]
+    assert cost_usd(Usage(output_tokens=2_000), price) == Decimal("0.001")
+
+
+@given(usages, prices)
+def test_what_the_cache_saved_is_the_difference_to_the_same_prompt_as_input(usage: Usage, price: Price) -> None:
+    plain = Usage(input_tokens=prompt_tokens(usage), output_tokens=usage.output_tokens)
+    assert cost_usd(usage, price) + saved_by_cache_usd(usage, price) == cost_usd(plain, price)
+
+
+def test_a_write_that_nobody_read_saved_less_than_nothing() -> None:
+    saved = saved_by_cache_usd(Usage(cache_write_tokens=4_000), bundled("claude-haiku-5-5"))
+    assert saved == Decimal("-0.0001")
+
+
+@pytest.mark.parametrize(
+    ("usd", "written"),
+    [
+        ("0", "0.000000"),
+        ("0.0000005", "0.000000"),
+        ("0.0000015", "0.000002"),
+        ("0.00000050001", "0.000001"),
+        ("-0.0000001", "0.000000"),
+        ("-0.0000012", "-0.000001"),
+        ("123456789012345.1234567", "123456789012345.123457"),
+    ],
+)
+def test_dollars_are_written_with_six_decimals_half_to_even(usd: str, written: str) -> None:
+    assert usd_text(Decimal(usd)) == written
+
+
+def test_an_unknown_cost_stays_unknown() -> None:
+    assert usd_text(None) is None
 
 
 def test_a_cost_is_exact_to_the_last_digit_at_the_highest_price_and_count() -> None:
@@ -137,19 +197,43 @@ def test_a_cost_is_exact_to_the_last_digit_at_the_highest_price_and_count() -> N
 
 
 def test_every_bundled_model_is_known() -> None:
-    assert sorted(BUNDLED.prices) == sorted([*VENDOR, *OFFLINE])
+    assert sorted(BUNDLED.prices) == sorted([*CLAUDE, *OPENAI, *OFFLINE])
 
 
-@pytest.mark.parametrize(("model", "read"), VENDOR.items())
+@pytest.mark.parametrize(("model", "read"), CLAUDE.items())
 def test_the_cache_classes_of_a_bundled_model_stand_in_their_ratio_to_input(model: str, read: str) -> None:
     price = bundled(model)
     ratios = [one / price.input for one in (price.cache_read, price.cache_write, price.cache_write_1h)]
     assert ratios == [Decimal(read), Decimal("1.25"), 2]
 
 
-@pytest.mark.parametrize("model", VENDOR)
+@pytest.mark.parametrize("model", [*CLAUDE, *OPENAI])
 def test_output_of_a_bundled_model_costs_five_times_its_input(model: str) -> None:
     assert bundled(model).output == 5 * bundled(model).input > 0
+
+
+@pytest.mark.parametrize("model", [*CLAUDE, *OPENAI])
+def test_a_bundled_model_tells_where_its_vendor_says_so(model: str) -> None:
+    vendor = "https://platform.claude.com/docs/" if model in CLAUDE else "https://developers.openai.com/api/docs/"
+    assert bundled(model).source.startswith(vendor)
+    assert bundled(model).source.endswith(", 2026-11")
+
+
+@pytest.mark.parametrize(
+    ("model", "above", "prompt", "output"),
+    [
+        ("claude-haiku-5-5", 100_000, "5", "5"),
+        ("gpt-6-luna", 272_000, "2", "1.5"),
+        ("gpt-6.2-sol", 272_000, "2", "1.5"),
+    ],
+)
+def test_long_prompts_cost_a_multiple(model: str, above: int, prompt: str, output: str) -> None:
+    price = bundled(model)
+    long = price.long_prompt
+    assert long is not None
+    assert (long.above_tokens, long.output / price.output) == (above, Decimal(output))
+    ratios = [getattr(long, name) / getattr(price, name) for name in tiers if name != "output"]
+    assert ratios == [Decimal(prompt)] * 4
 
 
 @pytest.mark.parametrize("model", OFFLINE)
@@ -158,20 +242,52 @@ def test_an_offline_model_costs_nothing(model: str) -> None:
     assert not any([price.input, price.output, price.cache_read, price.cache_write, price.cache_write_1h])
 
 
-def test_the_shortest_cacheable_prefix_is_told_only_where_it_is_known() -> None:
+def test_the_shortest_cacheable_prefix_is_told_of_every_model_that_has_one() -> None:
     known = {model: bundled(model).cacheable_prefix_tokens for model in BUNDLED.prices}
-    assert {model: tokens for model, tokens in known.items() if tokens} == {
+    assert known == {
         "claude-haiku-5-5": 512,
         "claude-haiku-4-5": 4_096,
+        "claude-sonnet-5-5": 512,
+        "claude-opus-5-5": 512,
+        "gpt-6-luna": 1_024,
+        "gpt-6.2-sol": 1_024,
+        "rules": None,
+        "mock": None,
     }
+
+
+def test_a_model_keeps_its_day_of_retirement() -> None:
+    assert table(m={**HAIKU, "retires": "2028-02-29"}).prices["m"].retires == date(2028, 2, 29)
+    assert bundled("claude-haiku-4-5").retires == date(2026, 10, 15)
+    assert bundled("mock").retires is None
 
 
 def test_a_price_tells_where_it_was_read_and_when() -> None:
     assert table(one=HAIKU).prices["one"].source == "https://prices.example, 2026-11"
 
 
-def test_a_dated_model_has_the_price_of_its_name() -> None:
-    assert BUNDLED.maybe("claude-haiku-5-5-20261001") is bundled("claude-haiku-5-5")
+def test_a_model_may_have_a_source_of_its_own() -> None:
+    prices = table(one={**HAIKU, "source": "my contract"}, other=HAIKU).prices
+    assert [prices[name].source for name in ("one", "other")] == [
+        "my contract, 2026-11",
+        "https://prices.example, 2026-11",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dated", "model"),
+    [("claude-haiku-5-5-20261001", "claude-haiku-5-5"), ("gpt-6.2-sol-2026-10-20", "gpt-6.2-sol")],
+)
+def test_a_dated_model_has_the_price_of_its_name(dated: str, model: str) -> None:
+    assert BUNDLED.maybe(dated) is bundled(model)
+
+
+def test_a_model_at_an_endpoint_has_its_own_price_or_that_of_its_bare_name() -> None:
+    own = BUNDLED.merged(table(**{"openai:gpt-6.2-sol": HAIKU}))
+    assert own.maybe("openai:gpt-6-luna-2026-09-22") is bundled("gpt-6-luna")
+    assert own.maybe("openai:gpt-6.2-sol-2026-10-20") is own.prices["openai:gpt-6.2-sol"]
+    assert own.maybe("gpt-6.2-sol") is bundled("gpt-6.2-sol")
+    assert own.maybe("openai:llama") is None
 
 
 def test_an_entry_of_the_dated_name_itself_comes_first() -> None:
@@ -187,6 +303,7 @@ def test_an_entry_of_the_dated_name_itself_comes_first() -> None:
         "claude-haiku-5-5-2026100",
         "claude-haiku-5-5-202610011",
         "claude-haiku-5-5-latest",
+        "claude-haiku-5-5-2026-1001",
         "-20261001",
         "",
     ],
@@ -225,7 +342,20 @@ def test_a_missing_amount_is_never_taken_for_zero(name: str) -> None:
 def test_an_unknown_field_of_a_price_is_refused_with_the_known_ones() -> None:
     error = mistake(document(m={**HAIKU, "cached": "0.01"}))
     assert (error.place, error.problem) == ("/usd_per_million_tokens/m/cached", "is an unknown field")
-    assert error.remedy == f"Allowed here: {', '.join(HAIKU)}, cacheable_prefix_tokens"
+    assert error.remedy == f"Allowed here: {', '.join(HAIKU)}, source, long_prompt, cacheable_prefix_tokens, retires"
+
+
+@pytest.mark.parametrize("wrong", ["2027-02-29", "20270228", "2027-W01-1", "soon", 2027, None])
+def test_a_day_that_is_none_is_refused_at_its_place(wrong: Json) -> None:
+    error = mistake(document(m={**HAIKU, "retires": wrong}))
+    assert (error.place, error.remedy) == ("/usd_per_million_tokens/m/retires", 'Write a date, "2027-10-07"')
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_price_of_long_prompts_is_whole_or_refused(name: str) -> None:
+    long: dict[str, Json] = {key: value for key, value in LONG.items() if key != name}
+    error = mistake(document(m={**HAIKU, "long_prompt": long}))
+    assert (error.place, error.problem) == ("/usd_per_million_tokens/m/long_prompt", f"lacks {name!r}")
 
 
 @pytest.mark.parametrize("name", ["source", "date", "usd_per_million_tokens"])

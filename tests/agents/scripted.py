@@ -13,13 +13,14 @@ from igent.domain.incentives import Amount, Incentive, Standing
 from igent.domain.records import Json, Offer, Registration, Supplier, Want
 from igent.domain.rules import Catalogue
 from igent.domain.verify import MatchTask, OrderTask
-from igent.errors import ModelError
+from igent.errors import IgentError
 from igent.markets import MARKETS
-from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, StopReason
+from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, StopReason
 
 __all__ = [
     "AREA",
     "SBUS",
+    "SENT",
     "ScriptedModel",
     "Step",
     "USAGE",
@@ -36,15 +37,17 @@ __all__ = [
 SBUS = MARKETS["sbus"]
 AREA = "55401"
 USAGE = Usage(input_tokens=40, output_tokens=9)
+SENT = Sent()
 
-Step: TypeAlias = ModelEvent | ModelError | asyncio.Event
+Step: TypeAlias = ModelEvent | IgentError | asyncio.Event | float
 
 
 class ScriptedModel:
-    """Each stream follows the next script: text and ends are yielded, errors raised, events waited for.
+    """Each stream follows the next script: what a stream tells is told, errors are raised, events waited for.
 
-    `open` counts the streams that have begun and are neither ended nor closed; `waiting` is set once any waits.
-    The streams are held on to, so that none is closed merely because nobody refers to it.
+    A number is how many seconds pass, by `clock`. `open` counts the streams that have begun and are neither ended nor
+    closed; `waiting` is set once any waits. The streams are held on to, so that none is closed merely because nobody
+    refers to it.
     """
 
     def __init__(self, *scripts: Sequence[Step]) -> None:
@@ -52,7 +55,12 @@ class ScriptedModel:
         self.requests: list[ModelRequest] = []
         self._streams: list[AsyncGenerator[ModelEvent, None]] = []
         self.open = 0
+        self.now_s = 0.0
         self.waiting = asyncio.Event()
+
+    def clock(self) -> float:
+        """The seconds that have passed."""
+        return self.now_s
 
     @property
     def name(self) -> str:
@@ -73,8 +81,10 @@ class ScriptedModel:
                 if isinstance(step, asyncio.Event):
                     self.waiting.set()
                     await step.wait()
-                elif isinstance(step, ModelError):
+                elif isinstance(step, IgentError):
                     raise step
+                elif isinstance(step, float):
+                    self.now_s += step
                 else:
                     yield step
         finally:

@@ -11,13 +11,11 @@ from autogen_core import Image
 from autogen_core.models import AssistantMessage, CreateResult, LLMMessage, SystemMessage, UserMessage
 
 from igent.agents.bridge import BridgeClient
-from igent.agents.calls import Calls, CallSettings, Kept
-from igent.errors import ModelError, ModelTimeout, ModelUnavailable
+from igent.errors import ModelError, ModelRejected, ModelTimeout, ModelUnavailable, ReplyUnusable
 from igent.models.base import Message, ModelRequest
-from igent.models.limits import CallSlots
-from tests.agents.scripted import ScriptedModel, Step, end
+from tests.agents.desk import ANSWER, desk
+from tests.agents.scripted import SENT, ScriptedModel, Step, end
 
-ANSWER = '{"fit":[["o1"]]}'
 SPOKEN: list[LLMMessage] = [
     SystemMessage(content="Match."),
     UserMessage(content="TASK", source="igent"),
@@ -26,35 +24,31 @@ SPOKEN: list[LLMMessage] = [
 ]
 
 
-def make_request(system: str, messages: tuple[Message, ...]) -> ModelRequest:
-    return ModelRequest(agent="matcher", kind="match", system=system, messages=messages, max_tokens=512)
-
-
-async def keep(_: Kept) -> None:
-    """Nothing to keep a reply in."""
+def make_request(messages: tuple[Message, ...]) -> ModelRequest:
+    return ModelRequest(
+        agent="matcher", kind="match", system="Match.", messages=messages, max_tokens=512, model="small"
+    )
 
 
 @asynccontextmanager
 async def bridge_to(*scripts: Sequence[Step]) -> AsyncGenerator[tuple[BridgeClient, ScriptedModel], None]:
-    model = ScriptedModel(*scripts)
-    settings = CallSettings(model=model, slots=CallSlots(1), deadline_s=0.01, early_json=True)
-    async with asyncio.TaskGroup() as lingering:
-        yield BridgeClient(Calls(settings, keep=keep, lingering=lingering), make_request), model
+    async with desk(*scripts, deadline_s=0.01) as at:
+        yield BridgeClient(at.calls, make_request), at.model
 
 
 async def test_messages_become_a_request_from_the_side_of_the_agent() -> None:
-    async with bridge_to([ANSWER, end()]) as (client, model):
+    async with bridge_to([SENT, ANSWER, end()]) as (client, model):
         await client.create(SPOKEN)
     spoken = (
         Message(author="user", text="TASK"),
         Message(author="assistant", text="{}"),
         Message(author="user", text="VIOLATIONS"),
     )
-    assert model.requests == [make_request("Match.", spoken)]
+    assert model.requests == [make_request(spoken)]
 
 
 async def test_a_stream_is_one_whole_result() -> None:
-    async with bridge_to([ANSWER[:5], ANSWER[5:], end()]) as (client, _):
+    async with bridge_to([SENT, ANSWER[:5], ANSWER[5:], end()]) as (client, _):
         results = [result async for result in client.create_stream(SPOKEN)]
     assert len(results) == 1
     assert isinstance(results[0], CreateResult)
@@ -64,12 +58,13 @@ async def test_a_stream_is_one_whole_result() -> None:
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ([ModelError("scripted", "bad request")], ModelError),
-        ([ModelUnavailable("scripted", "overloaded")], ModelUnavailable),
-        (['{"fit":'], ModelUnavailable),
-        ([asyncio.Event()], ModelTimeout),
+        ([SENT, ModelRejected("small", "bad request")], ModelRejected),
+        ([SENT, ModelUnavailable("small", "overloaded")], ModelUnavailable),
+        ([SENT, '{"fit":'], ModelUnavailable),
+        ([SENT, asyncio.Event()], ModelTimeout),
+        ([SENT, end("refusal")], ReplyUnusable),
     ],
-    ids=["refused", "overloaded", "cut", "late"],
+    ids=["rejected", "overloaded", "cut", "late", "refused"],
 )
 async def test_an_error_passes_with_its_type(script: list[Step], expected: type[ModelError]) -> None:
     async with bridge_to(script) as (client, _):
@@ -96,7 +91,7 @@ async def test_agents_are_told_that_there_is_text_and_nothing_else() -> None:
 
 
 async def test_what_is_not_kept_above_the_calls_is_nothing() -> None:
-    async with bridge_to([ANSWER, end()]) as (client, _):
+    async with bridge_to([SENT, ANSWER, end()]) as (client, _):
         result = await client.create(SPOKEN)
         usages = [result.usage, client.actual_usage(), client.total_usage()]
         assert [(usage.prompt_tokens, usage.completion_tokens) for usage in usages] == [(0, 0)] * 3

@@ -9,21 +9,23 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from igent.agents.calls import Calls, CallSettings, Kept
-from igent.agents.crew import Crew
+from igent.accounting.calls import CallFacts
+from igent.agents.calls import CallJournal, Calls, CallSettings, Kept
+from igent.agents.crew import Crew, Troupe
 from igent.constellation import AgentSpec, PhaseSpec
 from igent.dialogue.prompts import opening, repair_text, review_text, veto_text
 from igent.dialogue.replies import find_answer
 from igent.dialogue.script import CriticPolicy, Exchange, exchange
-from igent.domain.verify import MatchDecision, OrderDecision, Verdict, verify_match, verify_order
-from igent.errors import ModelError, ModelTimeout, ModelUnavailable
-from igent.models.base import ChatModel, Message, ModelRequest
-from igent.models.limits import CallSlots
+from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, Verdict, verify_match, verify_order
+from igent.errors import ModelError, ModelRejected, ModelTimeout, ModelUnavailable
+from igent.models.base import ChatModel, Message, ModelRequest, StopReason
 from igent.models.rules import RulesModel
-from tests.agents.scripted import SBUS, ScriptedModel, Step, end, match_task, order_task
+from tests.agents.scripted import SBUS, SENT, ScriptedModel, Step, end, match_task, order_task
 
 PROMPTS = {"matcher": "Match.", "critic": "Review.", "matcher2": "Settle.", "critic2": "Review too."}
-MATCHER = AgentSpec(role="matcher", name="m", prompt="matcher", max_tokens=300, model="small", effort="low")
+MATCHER = AgentSpec(
+    role="matcher", name="m", prompt="matcher", max_tokens=300, model="small", effort="low", thinking=True
+)
 PHASE1 = PhaseSpec(
     name="phase1", task="match", agents=(MATCHER, AgentSpec(role="critic", name="c", prompt="critic", max_tokens=100))
 )
@@ -38,7 +40,8 @@ PHASE2 = PhaseSpec(
 ALONE = PhaseSpec(name="phase1", task="match", agents=(MATCHER,))
 
 NOTE = "all black, paid monthly"
-MATCH, ORDER = match_task(NOTE), order_task(NOTE)
+MATCH, ORDER, PLAIN = match_task(NOTE), order_task(NOTE), match_task()
+ALL_EQUAL = '{"fit":[["o1","o2","o3"]]}'
 RANKED = '{"fit":[["o2"],["o1","o3"]],"words":["all black"]}'
 BROKEN = MatchDecision(fit=(("o9",),), words=("all black",))
 UNKNOWN = '{"fit":[["o9"]],"words":["all black"]}'
@@ -46,20 +49,20 @@ LOAN = '{"payment":"loan","incentives":{},"words":["monthly"]}'
 APPROVE, VETO = '{"verdict":"approve"}', '{"verdict":"veto","codes":["tier-order"]}'
 
 
-def matching(critic: CriticPolicy = "when-unproven") -> Exchange[MatchDecision]:
+def matching(critic: CriticPolicy = "when-unproven", task: MatchTask = MATCH) -> Exchange[MatchDecision]:
     def read(reply: str) -> MatchDecision | None:
         answer = find_answer("match", reply)
         return answer if isinstance(answer, MatchDecision) else None
 
     def verify(decision: MatchDecision) -> Verdict:
-        return verify_match(decision, MATCH)
+        return verify_match(decision, task)
 
     typed = MatchDecision.as_record
-    shown = opening(MATCH, SBUS)
+    shown = opening(task, SBUS)
     return Exchange(kind="match", opening=shown, read=read, verify=verify, typed=typed, critic=critic, max_rounds=2)
 
 
-def ordering() -> Exchange[OrderDecision]:
+def ordering(critic: CriticPolicy = "always") -> Exchange[OrderDecision]:
     def read(reply: str) -> OrderDecision | None:
         answer = find_answer("order", reply)
         return answer if isinstance(answer, OrderDecision) else None
@@ -69,23 +72,28 @@ def ordering() -> Exchange[OrderDecision]:
 
     typed = OrderDecision.as_record
     shown = opening(ORDER, SBUS)
-    return Exchange(kind="order", opening=shown, read=read, verify=verify, typed=typed, critic="always", max_rounds=2)
+    return Exchange(kind="order", opening=shown, read=read, verify=verify, typed=typed, critic=critic, max_rounds=2)
 
 
 async def keep(_: Kept) -> None:
     """Nothing to keep a reply in."""
 
 
+def settle(_request: ModelRequest, _facts: CallFacts) -> None:
+    """Nothing to settle a call in."""
+
+
 @asynccontextmanager
 async def crew_over(model: ChatModel, *, shared: bool = False, priority: int = 0) -> AsyncGenerator[Crew, None]:
-    settings = CallSettings(model=model, slots=CallSlots(4), deadline_s=0.05, early_json=True)
+    settings = CallSettings(model=model, deadline_s=0.05, early_json=True, clock=lambda: 0.0)
     async with asyncio.TaskGroup() as lingering:
-        yield Crew(Calls(settings, keep=keep, lingering=lingering), PROMPTS, shared=shared, priority=priority)
+        calls = Calls(settings, CallJournal(keep=keep, settle=settle), lingering=lingering)
+        yield Crew(calls, Troupe(prompts=PROMPTS, model="usual", shared=shared), priority=priority)
 
 
 def saying(*replies: str) -> ScriptedModel:
     """A model that ends each reply properly."""
-    return ScriptedModel(*((reply, end()) for reply in replies))
+    return ScriptedModel(*((SENT, reply, end()) for reply in replies))
 
 
 def heard(request: ModelRequest) -> list[tuple[str, str]]:
@@ -122,12 +130,54 @@ async def test_a_request_is_what_the_specification_of_its_agent_says() -> None:
         max_tokens=300,
         model="small",
         effort="low",
+        thinking=True,
         priority=7,
     )
     proposal = Message(author="user", text=review_text(shown, {"fit": [["o2"], ["o1", "o3"]], "words": ["all black"]}))
     assert model.requests[1] == ModelRequest(
-        agent="c", kind="critique", system="Review.", messages=(proposal,), max_tokens=100, priority=7
+        agent="c", kind="critique", system="Review.", messages=(proposal,), max_tokens=100, model="usual", priority=7
     )
+    assert [request.priority for request in model.requests] == [7, 7]
+
+
+async def test_every_request_names_a_model_its_agents_own_or_the_usual_one() -> None:
+    assert [request.model for request in await both_phases(shared=False)] == ["small", "usual", "usual", "usual"]
+
+
+async def test_a_request_tells_which_replies_may_answer_it_again() -> None:
+    matcher, critic, *_ = await both_phases(shared=False)
+    assert matcher.verified is not None
+    assert critic.verified is not None
+    assert [matcher.verified(reply) for reply in (RANKED, UNKNOWN, APPROVE, "")] == [True, False, False, False]
+    assert [critic.verified(reply) for reply in (APPROVE, VETO, RANKED, "")] == [True, True, False, False]
+
+
+UNUSABLE: list[tuple[StopReason, str]] = [("refusal", "model-refused"), ("max_tokens", "reply-cut-off")]
+
+
+@pytest.mark.parametrize(("stop", "code"), UNUSABLE)
+async def test_a_matcher_that_gives_no_answer_leads_to_review_without_another_turn(stop: StopReason, code: str) -> None:
+    model = ScriptedModel([SENT, "I cannot", end(stop)])
+    async with crew_over(model) as crew:
+        conclusion = await crew.hold(exchange(matching()), PHASE1)
+    assert (conclusion.status, conclusion.codes, len(model.requests)) == ("review", (code,), 1)
+
+
+@pytest.mark.parametrize(("stop", "code"), UNUSABLE)
+async def test_a_proven_decision_is_settled_although_its_critic_gives_no_answer(stop: StopReason, code: str) -> None:
+    model = ScriptedModel([SENT, ALL_EQUAL, end()], [SENT, "I cannot", end(stop)])
+    async with crew_over(model) as crew:
+        conclusion = await crew.hold(exchange(matching("always", PLAIN)), PHASE1)
+    assert (conclusion.status, conclusion.judgement) == ("settled", "proven")
+    assert [(turn.verdict, turn.codes) for turn in conclusion.turns] == [("proven", ()), ("unusable", (code,))]
+
+
+async def test_what_was_no_answer_is_not_heard_by_later_agents() -> None:
+    model = ScriptedModel([SENT, ALL_EQUAL, end()], [SENT, "I cannot", end("refusal")], [SENT, LOAN, end()])
+    async with crew_over(model, shared=True) as crew:
+        await crew.hold(exchange(matching("always", PLAIN)), PHASE1)
+        await crew.hold(exchange(ordering("never")), PHASE2)
+    assert heard(model.requests[2]) == [("user", ALL_EQUAL), ("user", opening(ORDER, SBUS))]
 
 
 async def test_a_repair_turn_carries_the_conversation_so_far() -> None:
@@ -220,15 +270,15 @@ async def test_in_a_shared_conversation_every_turn_is_heard_once_and_ones_own_as
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ([ModelError("scripted", "bad request")], ModelError),
-        ([ModelUnavailable("scripted", "overloaded")], ModelUnavailable),
-        (['{"fit":'], ModelUnavailable),
-        ([asyncio.Event()], ModelTimeout),
+        ([SENT, ModelRejected("small", "bad request")], ModelRejected),
+        ([SENT, ModelUnavailable("small", "overloaded")], ModelUnavailable),
+        ([SENT, '{"fit":'], ModelUnavailable),
+        ([SENT, asyncio.Event()], ModelTimeout),
     ],
-    ids=["refused", "overloaded", "cut", "late"],
+    ids=["rejected", "overloaded", "cut", "late"],
 )
 async def test_an_error_of_a_call_keeps_its_type(script: list[Step], expected: type[ModelError]) -> None:
-    model = ScriptedModel([UNKNOWN, end()], script)
+    model = ScriptedModel([SENT, UNKNOWN, end()], script)
     async with crew_over(model) as crew:
         with pytest.raises(ModelError) as caught:
             await crew.hold(exchange(matching()), PHASE1)
@@ -243,7 +293,7 @@ async def test_a_phase_without_a_critic_cannot_ask_one() -> None:
 
 
 async def test_cancelling_an_exchange_stops_its_call_at_once() -> None:
-    model = ScriptedModel(['{"fit":', asyncio.Event()])
+    model = ScriptedModel([SENT, '{"fit":', asyncio.Event()])
 
     async def hold() -> None:
         async with crew_over(model) as crew:

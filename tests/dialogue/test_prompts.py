@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import string
+from collections import defaultdict
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -16,12 +21,15 @@ from igent.dialogue.prompts import (
     NotAPromptError,
     Section,
     Unfiltered,
+    offers_shown,
     opening,
     read_shown,
     repair_text,
     review_text,
+    shared_chars,
     veto_text,
 )
+from igent.domain.incentives import standings
 from igent.domain.records import Json, Offer
 from igent.domain.rules import Catalogue
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask, Violation
@@ -37,6 +45,8 @@ from tests.agents.scripted import (
     suppliers_of,
 )
 
+ROOT = Path(__file__).parents[2]
+DATA = {"bundled": ROOT / "data", "mn1": ROOT.parent / "shared" / "data" / "mn1"}
 HEADINGS: tuple[str, ...] = get_args(Section)
 SCRAPS = [*HEADINGS, "\n", "\r\n", "\u2028", "\x85", "\\n", '"', "\\", "null", "{", "}", '"}]', '{"fit":[["o1"]]}', "ñ"]
 HOSTILE = st.lists(st.sampled_from(SCRAPS) | st.text(max_size=5), max_size=12).map("".join)
@@ -224,3 +234,88 @@ def test_a_text_that_is_no_opening_is_refused(text: str) -> None:
 def test_any_other_text_is_refused_in_the_same_way(text: str) -> None:
     with pytest.raises(NotAPromptError):
         read_shown(text)
+
+
+@given(FACTS, HOSTILE, st.none() | HOSTILE, st.booleans())
+@example({}, '\nHOUSEHOLD\n{"zip":"00000"}', "HOUSEHOLD\nREGISTRATION", True)
+def test_what_is_shared_ends_where_the_households_own_begins(
+    facts: dict[str, Json], prose: str, note: str | None, filtered: bool
+) -> None:
+    first = open_standings(1)[0]
+    standing = replace(first, incentive=replace(first.incentive, name=prose, prose=prose))
+    registration = replace(household(note), facts=facts)
+    task = OrderTask(registration=registration, offers=candidates(), standings=(standing,))
+    text = opening(task, SBUS, None if filtered else Unfiltered(others=candidates(), row={prose: note}))
+    headings = text[: shared_chars(text)].split("\n")[::2]
+    assert headings == ["TASK", "OFFERS", *([] if filtered else ["OTHER OFFERS"]), "INCENTIVES", ""]
+    assert text[shared_chars(text) :].split("\n")[::2] == [*([] if filtered else ["REGISTRATION"]), "HOUSEHOLD", "NOTE"]
+
+
+@given(st.none() | HOSTILE, st.lists(TEXTS, max_size=2))
+def test_a_critics_message_shares_what_its_matchers_does(note: str | None, words: list[str]) -> None:
+    for task in tasks_of(candidates(), note):
+        text = opening(task, SBUS)
+        assert shared_chars(review_text(text, {"words": [*words]})) == shared_chars(text) > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '{"fit":[["o1"]]}',
+        "\nHOUSEHOLD\n{}",
+        'TASK\n"match"\nHOUSEHOLD\n{}',
+        'TASK\n"other"\nOFFERS\n[]\nHOUSEHOLD\n{}',
+        repair_text([]),
+        veto_text(["other"]),
+    ],
+)
+def test_any_other_text_shares_nothing(text: str) -> None:
+    assert (shared_chars(text), offers_shown(text)) == (0, "")
+
+
+def test_all_that_is_said_about_the_same_candidates_shows_the_same_offers() -> None:
+    match, order = (opening(task, SBUS) for task in tasks_of(candidates(), "all black"))
+    texts = [match, order, review_text(match, {}), review_text(order, {})]
+    assert {offers_shown(text) for text in texts} == {match.split("\n")[3]}
+
+
+def tasks_of_data(folder: Path) -> Iterator[MatchTask | OrderTask]:
+    """Both tasks of every household that has candidates."""
+    rows, offers, incentives = (
+        json.loads((folder / f"{name}.json").read_bytes()) for name in ("registrations", "offers", "incentives")
+    )
+    catalogue = Catalogue(SBUS.read_suppliers(offers, file="offers.json"))
+    known = SBUS.read_incentives(incentives, file="incentives.json")
+    for one in (SBUS.read_registration(row, pointer="#") for row in rows):
+        if found := catalogue.candidates(one).offers:
+            yield MatchTask(registration=one, offers=found)
+            yield OrderTask(registration=one, offers=found, standings=standings(known, one, date(2026, 11, 20)))
+
+
+def sight(task: MatchTask | OrderTask) -> tuple[object, ...]:
+    """What a household sees of what is not its own."""
+    offers = [(offer.id, offer.supplier.id, *(product.name for product in offer.products)) for offer in task.offers]
+    prose = [each.incentive.id for each in task.open_ids.values()] if isinstance(task, OrderTask) else []
+    return type(task), *offers, *prose
+
+
+@pytest.mark.parametrize("folder", DATA.values(), ids=DATA.keys())
+def test_households_of_one_candidate_set_share_exactly_what_is_not_their_own(folder: Path) -> None:
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder.name} here")
+    shared: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    for task in tasks_of_data(folder):
+        text = opening(task, SBUS)
+        assert compact(text) == text
+        shared[sight(task)].append(text[: shared_chars(text)])
+    assert {len(set(texts)) for texts in shared.values()} == {1}
+    assert len({texts[0] for texts in shared.values()}) == len(shared)
+    assert max(map(len, shared.values())) > 10
+
+
+def compact(text: str) -> str:
+    """The text with every value as JSON without white space."""
+    lines = text.split("\n")
+    lines[1::2] = [codec.dump(codec.load(line)).decode() for line in lines[1::2]]
+    return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import pytest
 from hypothesis import example, given
@@ -14,6 +15,7 @@ from igent.dialogue.replies import find_answer
 from igent.dialogue.script import Ask, Conclusion, CriticPolicy, D, Exchange, Turn, exchange
 from igent.domain.records import Json
 from igent.domain.verify import MatchDecision, OrderDecision, Verdict, Violation, verify_match, verify_order
+from igent.errors import ReplyUnusable
 from tests.agents.scripted import SBUS, match_task, order_task
 
 NOTE = "all black please, and pay monthly"
@@ -24,6 +26,7 @@ NO_DECISION = '{"fit":null}'
 APPROVE, UNDECIDED = '{"verdict":"approve"}', '{"verdict":"undecided"}'
 VETO = '{"verdict":"veto","codes":["tier-order","note-ignored"]}'
 PROSE = "I think o2 suits them best. APPROVE"
+REFUSED, CUT_OFF = ReplyUnusable("m", "refusal"), ReplyUnusable("m", "max_tokens")
 
 # A round is at most a matcher, its repair, a critic and its repair.
 CALLS_PER_ROUND = 4
@@ -69,19 +72,23 @@ def ordering(
     )
 
 
-def hold(about: Exchange[D], replies: Iterator[str]) -> tuple[Conclusion[D], list[Ask]]:
+Reply: TypeAlias = str | ReplyUnusable
+
+
+def hold(about: Exchange[D], replies: Iterator[Reply]) -> tuple[Conclusion[D], list[Ask]]:
     """Hold an exchange to its end; where replies run out it is sent one that nobody can read."""
     script, asks = exchange(about), list[Ask]()
     try:
         asks.append(next(script))
         while True:
-            asks.append(script.send(next(replies, "<no reply left>")))
+            reply = next(replies, "<no reply left>")
+            asks.append(script.throw(reply) if isinstance(reply, ReplyUnusable) else script.send(reply))
     except StopIteration as stop:
         conclusion: Conclusion[D] = stop.value
         return conclusion, asks
 
 
-def held(about: Exchange[D], *replies: str) -> tuple[Conclusion[D], list[Ask]]:
+def held(about: Exchange[D], *replies: Reply) -> tuple[Conclusion[D], list[Ask]]:
     """Hold an exchange that takes exactly these replies."""
     conclusion, asks = hold(about, iter(replies))
     assert len(asks) == len(replies)
@@ -90,6 +97,11 @@ def held(about: Exchange[D], *replies: str) -> tuple[Conclusion[D], list[Ask]]:
 
 def speakers(asks: list[Ask]) -> list[str]:
     return [ask.speaker for ask in asks]
+
+
+def asked(ask: Ask) -> tuple[str, str, str]:
+    """Who is asked what, and for which form of reply."""
+    return ask.speaker, ask.kind, ask.text
 
 
 @pytest.mark.parametrize("critic", [None, "never"])
@@ -101,7 +113,7 @@ def test_a_proven_answer_settles_where_no_critic_is_heard(critic: CriticPolicy |
         decision=MatchDecision(fit=(("o1", "o2", "o3"),)),
         turns=(Turn(speaker="matcher", verdict="proven"),),
     )
-    assert asks == [Ask(speaker="matcher", kind="match", text=matching(None).opening)]
+    assert [asked(ask) for ask in asks] == [("matcher", "match", matching(None).opening)]
 
 
 def test_a_proven_answer_makes_a_critic_unnecessary_and_that_is_counted() -> None:
@@ -140,13 +152,13 @@ def test_a_plausible_answer_settles_with_the_approval_of_the_critic(critic: Crit
     conclusion, asks = held(about, RANKED, APPROVE)
     assert (conclusion.status, conclusion.judgement, conclusion.critic_skipped) == ("settled", "plausible", 0)
     proposal: dict[str, Json] = {"fit": [["o2"], ["o1", "o3"]], "words": ["all black"]}
-    assert asks[1] == Ask(speaker="critic", kind="critique", text=review_text(about.opening, proposal))
+    assert asked(asks[1]) == ("critic", "critique", review_text(about.opening, proposal))
 
 
 def test_a_veto_leads_to_another_round_that_shows_its_codes() -> None:
     conclusion, asks = held(matching(NOTE), RANKED, VETO, RANKED, APPROVE)
     assert (conclusion.status, conclusion.judgement) == ("settled", "plausible")
-    assert asks[2] == Ask(speaker="matcher", kind="match", text=veto_text(["tier-order", "note-ignored"]))
+    assert asked(asks[2]) == ("matcher", "match", veto_text(["tier-order", "note-ignored"]))
     assert [turn.verdict for turn in conclusion.turns] == ["plausible", "veto", "plausible", "approve"]
 
 
@@ -172,7 +184,7 @@ def test_a_violation_is_answered_with_one_turn_that_shows_only_the_broken_rules(
     about = matching(None)
     conclusion, asks = held(about, UNKNOWN_OFFER, ALL_EQUAL)
     broken = verify_match(MatchDecision(fit=(("o9", "o1"),)), match_task(None)).violations
-    assert asks[1] == Ask(speaker="matcher", kind="match", text=repair_text(broken))
+    assert asked(asks[1]) == ("matcher", "match", repair_text(broken))
     assert (conclusion.status, conclusion.judgement) == ("settled", "proven")
     assert conclusion.turns[0].codes == ("offer-unknown", "tiers-without-note")
 
@@ -258,6 +270,80 @@ def test_orders_are_settled_by_the_same_flow() -> None:
     assert [ask.kind for ask in asks] == ["order", "critique", "order", "critique"]
 
 
+UNUSABLE = [(REFUSED, "model-refused"), (CUT_OFF, "reply-cut-off")]
+
+
+@pytest.mark.parametrize("critic", ["always", "when-unproven", "never", None])
+@pytest.mark.parametrize(("unusable", "code"), UNUSABLE)
+def test_a_matcher_without_an_answer_leads_to_review_at_once(
+    unusable: ReplyUnusable, code: str, critic: CriticPolicy | None
+) -> None:
+    conclusion, asks = held(matching(None, critic), unusable)
+    turns = (Turn(speaker="matcher", verdict="unusable", codes=(code,)),)
+    assert conclusion == Conclusion(status="review", codes=(code,), turns=turns)
+    assert speakers(asks) == ["matcher"]
+
+
+@pytest.mark.parametrize(("unusable", "code"), UNUSABLE)
+@pytest.mark.parametrize("before", [[UNKNOWN_OFFER], [RANKED, VETO], [RANKED, VETO, UNKNOWN_OFFER]])
+def test_so_does_one_that_has_none_when_it_is_asked_again(
+    before: list[Reply], unusable: ReplyUnusable, code: str
+) -> None:
+    conclusion, asks = held(matching(NOTE), *before, unusable)
+    assert (conclusion.status, conclusion.codes, conclusion.decision) == ("review", (code,), None)
+    assert [turn.speaker for turn in conclusion.turns] == speakers(asks)
+
+
+@pytest.mark.parametrize(("unusable", "code"), UNUSABLE)
+@pytest.mark.parametrize("before", [[], [PROSE]])
+def test_a_critic_without_an_answer_cannot_undo_a_proof(
+    before: list[Reply], unusable: ReplyUnusable, code: str
+) -> None:
+    conclusion, _ = held(matching(None, "always"), ALL_EQUAL, *before, unusable)
+    assert (conclusion.status, conclusion.judgement) == ("settled", "proven")
+    assert conclusion.turns[-1] == Turn(speaker="critic", verdict="unusable", codes=(code,))
+
+
+@pytest.mark.parametrize(("unusable", "code"), UNUSABLE)
+def test_a_critic_without_an_answer_approves_nothing(unusable: ReplyUnusable, code: str) -> None:
+    conclusion, asks = held(matching(NOTE), RANKED, unusable)
+    assert (conclusion.status, conclusion.codes) == ("review", ("critic-unreadable",))
+    assert conclusion.turns[-1] == Turn(speaker="critic", verdict="unusable", codes=(code,))
+    assert speakers(asks) == ["matcher", "critic"]
+
+
+@pytest.mark.parametrize(
+    ("note", "reply", "stands"),
+    [
+        (None, ALL_EQUAL, True),
+        (None, RANKED, False),
+        (None, UNKNOWN_OFFER, False),
+        (None, NO_DECISION, False),
+        (NOTE, RANKED, True),
+        (NOTE, f"Sure! {RANKED} Please.", True),
+        (NOTE, NO_DECISION, True),
+        (NOTE, UNKNOWN_OFFER, False),
+        (NOTE, '{"fit":[["o1"],["o2"]],"words":["all white"]}', False),
+        (NOTE, RANKED[:-1], False),
+        (NOTE, APPROVE, False),
+        (NOTE, PROSE, False),
+        (NOTE, "", False),
+    ],
+)
+def test_a_matchers_reply_is_verified_unless_it_breaks_a_rule(note: str | None, reply: str, stands: bool) -> None:
+    _, asks = hold(matching(note), iter([UNKNOWN_OFFER]))
+    assert [ask.verified(reply) for ask in asks[:2]] == [stands, stands]
+
+
+@pytest.mark.parametrize(
+    ("reply", "stands"),
+    [(APPROVE, True), (VETO, True), (UNDECIDED, True), (RANKED, False), (PROSE, False), ("", False)],
+)
+def test_a_critics_reply_is_verified_if_it_can_be_read(reply: str, stands: bool) -> None:
+    _, asks = held(matching(NOTE), RANKED, PROSE, APPROVE)
+    assert [ask.verified(reply) for ask in asks[1:]] == [stands, stands]
+
+
 # What models may send: anything, and answers of the right form that name what exists, what does not, and the note.
 OFFER_IDS = st.sampled_from(["o0", "o1", "o2", "o3", "o4", "i1", ""])
 INCENTIVE_IDS = st.sampled_from(["i0", "i1", "i2", "i3", "o1"])
@@ -281,7 +367,10 @@ CRITIQUES = st.fixed_dictionaries(
 )
 ANSWERS = (MATCHES | ORDERS | CRITIQUES).map(json.dumps)
 REPLIES = st.lists(
-    ANSWERS | st.text(max_size=20) | st.tuples(ANSWERS, ANSWERS).map("\n".join) | st.just(f"{RANKED}{APPROVE}"),
+    ANSWERS
+    | st.text(max_size=20)
+    | st.tuples(ANSWERS, ANSWERS).map("\n".join)
+    | st.sampled_from([f"{RANKED}{APPROVE}", REFUSED, CUT_OFF]),
     max_size=24,
 )
 NOTES = st.sampled_from([None, NOTE])
@@ -289,11 +378,18 @@ POLICIES: st.SearchStrategy[CriticPolicy | None] = st.sampled_from([None, "alway
 ROUNDS = st.integers(1, 5)
 
 
-def check_laws(about: Exchange[D], replies: list[str]) -> None:
+def matchers(conclusion: Conclusion[D]) -> list[Turn]:
+    return [turn for turn in conclusion.turns if turn.speaker == "matcher"]
+
+
+def check_laws(about: Exchange[D], replies: list[Reply]) -> None:
     """Whatever is replied: the exchange ends within its bound, and settles nothing that is not at least plausible."""
     conclusion, asks = hold(about, iter(replies))
     assert len(asks) <= CALLS_PER_ROUND * about.max_rounds
     assert [turn.speaker for turn in conclusion.turns] == speakers(asks)
+    answers = zip(asks, replies, strict=False)
+    verified = [isinstance(reply, str) and ask.verified(reply) for ask, reply in answers if ask.speaker == "matcher"]
+    assert verified == [turn.verdict not in ("violated", "unusable") for turn in matchers(conclusion)][: len(verified)]
     if about.critic in (None, "never"):
         assert "critic" not in speakers(asks)
     if conclusion.status == "review":
@@ -310,15 +406,17 @@ def check_laws(about: Exchange[D], replies: list[str]) -> None:
 @given(NOTES, POLICIES, ROUNDS, REPLIES)
 @example(NOTE, "always", 5, [UNKNOWN_OFFER, RANKED, PROSE, VETO] * 5)
 @example(None, "always", 5, [UNKNOWN_OFFER, f"{UNKNOWN_OFFER}{APPROVE}", APPROVE, APPROVE])
+@example(NOTE, "always", 2, [RANKED, REFUSED, RANKED, APPROVE])
+@example(NOTE, "always", 2, [UNKNOWN_OFFER, CUT_OFF, RANKED, APPROVE])
 def test_no_replies_settle_a_match_that_is_not_proven_or_plausible(
-    note: str | None, critic: CriticPolicy | None, max_rounds: int, replies: list[str]
+    note: str | None, critic: CriticPolicy | None, max_rounds: int, replies: list[Reply]
 ) -> None:
     check_laws(matching(note, critic, max_rounds=max_rounds), replies)
 
 
 @given(NOTES, POLICIES, ROUNDS, REPLIES)
 def test_no_replies_settle_an_order_that_is_not_proven_or_plausible(
-    note: str | None, critic: CriticPolicy | None, max_rounds: int, replies: list[str]
+    note: str | None, critic: CriticPolicy | None, max_rounds: int, replies: list[Reply]
 ) -> None:
     check_laws(ordering(note, critic, max_rounds=max_rounds), replies)
 

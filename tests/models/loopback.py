@@ -17,8 +17,9 @@ from typing import Literal, Self
 
 from igent.domain.records import Json
 from igent.errors import ModelError
-from igent.models.anthropic import Access, AnthropicModel, OnHeaders
+from igent.models.anthropic import Access, AnthropicModel
 from igent.models.base import Message, ModelEvent, ModelRequest
+from igent.models.streams import OnHeaders
 
 __all__ = [
     "Asked",

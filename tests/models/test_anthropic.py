@@ -6,7 +6,8 @@ import asyncio
 import json
 import random
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import anthropic
 import httpx2
@@ -16,7 +17,7 @@ from igent.accounting.usage import Usage
 from igent.domain.records import Json
 from igent.errors import ModelError, ModelRejected, ModelUnavailable
 from igent.models.anthropic import Access, AnthropicModel
-from igent.models.base import ReplyEnd
+from igent.models.base import ModelEvent, PromptRead, ReplyEnd, Sent
 from tests.models.loopback import (
     HAIKU,
     REQUEST,
@@ -35,14 +36,23 @@ from tests.models.loopback import (
 TEXTS = ['{"fit":[["o2"],', '["o1"]],"why":"ünïcode ✓ 😀 \\n', ' data: [DONE]"}']
 GOOD = good_stream(TEXTS)
 USAGE = Usage(input_tokens=21, output_tokens=42, cache_read_tokens=700, cache_write_tokens=3, cache_write_1h_tokens=2)
+BEGUN = [Sent(), PromptRead(usage=replace(USAGE, output_tokens=0))]
 END = ReplyEnd(stop_reason="end_turn", usage=USAGE)
+WHOLE = [*BEGUN, *TEXTS, END]
+
+
+async def until_text(stream: AsyncGenerator[ModelEvent, None]) -> str:
+    """Read a stream as far as its first text."""
+    while not isinstance(event := await anext(stream), str):
+        pass
+    return event
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64, len(GOOD)])
-async def test_a_reply_is_its_text_and_its_end_however_it_is_cut_into_chunks(size: int) -> None:
+async def test_a_reply_is_what_its_prompt_took_its_text_and_its_end_however_it_is_cut_into_chunks(size: int) -> None:
     parts = [GOOD[start : start + size] for start in range(0, len(GOOD), size)]
     async with provider(Play(parts=parts)) as (_, model):
-        assert await heard(model) == ([*TEXTS, END], None)
+        assert await heard(model) == (WHOLE, None)
 
 
 async def test_usage_is_the_last_that_was_told() -> None:
@@ -85,7 +95,7 @@ async def test_a_stop_reason_is_told_in_igents_words(told: str, stop_reason: str
 async def test_a_stop_reason_that_ends_no_answer_is_an_error(told: str | None, kind: type[ModelError]) -> None:
     async with provider(Play(parts=[good_stream(TEXTS, stop_reason=told)])) as (_, model):
         events, error = await heard(model)
-        assert (events, type(error)) == (TEXTS, kind)
+        assert (events, type(error)) == ([*BEGUN, *TEXTS], kind)
         assert len(str(error)) < 200
 
 
@@ -97,13 +107,13 @@ async def test_no_stream_that_breaks_off_at_an_event_has_an_end(end: End) -> Non
         for _ in plays:
             said, error = await heard(model)
             assert type(error) is ModelUnavailable
-            assert all(isinstance(event, str) for event in said)
+            assert said == WHOLE[: len(said)] != WHOLE
 
 
 @pytest.mark.parametrize("end", ["whole", "cut", "reset", "stall"])
 async def test_a_reply_that_is_over_is_whole_whatever_becomes_of_the_connection(end: End) -> None:
     async with provider(Play(parts=[GOOD], end=end)) as (_, model):
-        assert await heard(model) == ([*TEXTS, END], None)
+        assert await heard(model) == (WHOLE, None)
 
 
 def places(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -145,7 +155,7 @@ async def test_an_event_that_is_not_as_documented_is_an_error_of_igents_or_none(
                 end = events.pop()
                 assert isinstance(end, ReplyEnd)
                 assert Usage.from_record(end.usage.as_record()) == end.usage
-            assert all(isinstance(event, str) for event in events)
+            assert not any(isinstance(event, ReplyEnd) for event in events)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +174,8 @@ async def test_a_count_below_none_is_no_count(path: tuple[str, ...]) -> None:
     parts = [event_of(event["type"], with_other(event, path, -1) if path[0] in event else event) for event in events]
     async with provider(Play(parts=parts)) as (_, model):
         said, error = await heard(model)
-        assert (said, type(error)) == (TEXTS, ModelUnavailable)
+        begun = BEGUN if path[0] == "usage" else BEGUN[:1]
+        assert (said, type(error)) == ([*begun, *TEXTS], ModelUnavailable)
 
 
 async def test_events_and_deltas_of_the_future_say_nothing() -> None:
@@ -174,7 +185,15 @@ async def test_events_and_deltas_of_the_future_say_nothing() -> None:
         {"type": "later", "message": {"usage": {"input_tokens": 1}}, "delta": {"type": "text_delta", "text": "never"}},
     ]
     async with provider(Play(parts=[sse(event) for event in [*events[:7], *future, *events[7:]]])) as (_, model):
-        assert await heard(model) == ([*TEXTS, END], None)
+        assert await heard(model) == (WHOLE, None)
+
+
+async def test_a_call_is_sent_before_anything_is_asked_of_the_provider() -> None:
+    async with provider(Play(parts=[GOOD])) as (server, model):
+        stream = model.stream(REQUEST)
+        assert (await anext(stream), server.asked) == (Sent(), [])
+        await stream.aclose()
+        assert server.asked == []
 
 
 async def test_streams_at_the_same_time_do_not_mix() -> None:
@@ -182,15 +201,15 @@ async def test_streams_at_the_same_time_do_not_mix() -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(heard(model)) for _ in range(8)]
         said = [task.result()[0] for task in tasks]
-        assert sorted(str(events[0]) for events in said) == [*"01234567"]
-        assert all(events == [events[0]] * 3 + [END] for events in said)
+        assert sorted(str(events[2]) for events in said) == [*"01234567"]
+        assert all(events == [*BEGUN, *[events[2]] * 3, END] for events in said)
 
 
 async def test_closing_a_stream_hangs_up_at_once() -> None:
     started = Play(parts=[sse(event) for event in good_events(TEXTS)[:7]], end="stall")
     async with provider(started) as (server, model):
         stream = model.stream(REQUEST)
-        assert await anext(stream) == TEXTS[0]
+        assert await until_text(stream) == TEXTS[0]
         assert not server.left.is_set()
         await stream.aclose()
         async with asyncio.timeout(1):
@@ -218,7 +237,7 @@ async def test_a_closed_stream_is_let_go_before_anything_else_happens() -> None:
     http = httpx2.AsyncClient(transport=held)
     async with anthropic.AsyncAnthropic(api_key="sk-test", base_url="http://127.0.0.1", http_client=http) as client:
         stream = AnthropicModel(client, model=HAIKU).stream(REQUEST)
-        await anext(stream)
+        await until_text(stream)
         await stream.aclose()
         assert held.closed
 
@@ -228,7 +247,7 @@ async def test_a_stream_can_be_closed_by_another_task_than_its_reader() -> None:
     async with provider(started) as (server, model):
         stream = model.stream(REQUEST)
         async with asyncio.TaskGroup() as group:
-            group.create_task(anext(stream))
+            group.create_task(until_text(stream))
         async with asyncio.TaskGroup() as group, asyncio.timeout(1):
             group.create_task(stream.aclose())
             await server.left.wait()
@@ -238,7 +257,7 @@ async def test_a_reader_that_is_cancelled_hangs_up() -> None:
     started = Play(parts=[sse(event) for event in good_events(TEXTS)[:7]], end="stall")
     async with provider(started) as (server, model):
         stream = model.stream(REQUEST)
-        await anext(stream)
+        await until_text(stream)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
                 await anext(stream)
@@ -261,7 +280,7 @@ async def test_pings_are_no_sign_of_life() -> None:
     started = Play(parts=[sse(event) for event in good_events(TEXTS)[:7]], end="stall", beat_s=0.02)
     async with provider(started, idle_s=0.2) as (server, model), asyncio.timeout(SOON_S):
         events, error = await heard(model)
-        assert (events, type(error)) == (TEXTS[:1], ModelUnavailable)
+        assert (events, type(error)) == ([*BEGUN, TEXTS[0]], ModelUnavailable)
         assert "silent for 0.2 s" in str(error)
         assert server.beats > 1
         await server.left.wait()
@@ -272,7 +291,7 @@ async def test_text_is_a_sign_of_life() -> None:
     events = [sse(event) for event in good_events(TEXTS)[:7]]
     async with provider(Play(parts=events, end="stall", beat=beat, beat_s=0.05), idle_s=0.4) as (_, model):
         stream = model.stream(REQUEST)
-        assert [await anext(stream) for _ in range(12)] == [TEXTS[0], *["more"] * 11]
+        assert [await until_text(stream) for _ in range(12)] == [TEXTS[0], *["more"] * 11]
         await stream.aclose()
 
 
@@ -281,7 +300,7 @@ async def test_a_provider_that_never_answers_is_given_up() -> None:
         access = Access(api_key="sk-test", base_url=f"http://127.0.0.1:{server.getsockname()[1]}")
         async with AnthropicModel.open(access, model=HAIKU, idle_s=0.1) as model, asyncio.timeout(SOON_S):
             events, error = await heard(model)
-    assert (events, type(error)) == ([], ModelUnavailable)
+    assert (events, type(error)) == ([Sent()], ModelUnavailable)
 
 
 LIMITS = [("anthropic-ratelimit-requests-remaining", "7"), ("Anthropic-RateLimit-Input-Tokens-Limit", "9")]
@@ -323,4 +342,4 @@ async def test_a_client_of_its_own_is_closed_at_the_end() -> None:
 
 async def test_the_other_transport_is_used_only_where_it_is_installed() -> None:
     async with provider(Play(parts=[GOOD]), access=Access(api_key="sk-test", aiohttp=True)) as (_, model):
-        assert await heard(model) == ([*TEXTS, END], None)
+        assert await heard(model) == (WHOLE, None)

@@ -1,4 +1,8 @@
-"""What a provider is asked: within the SDK's own types, as little thinking as can be, and a grammar if one fits."""
+"""What a provider is asked: within the SDK's own types, no more thinking than asked for, and a grammar if one fits.
+
+A breakpoint for the prompt cache changes where the provider may stop reading anew, and not one character of what it
+reads.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,23 @@ from typing import get_args
 import anthropic
 import pytest
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from igent.dialogue.prompts import opening, review_text, shared_chars
 from igent.dialogue.replies import ReplyKind, reply_schema
 from igent.domain.records import Json
-from igent.models.base import Message, ModelRequest
+from igent.models.anthropic_body import message_body
+from igent.models.base import CacheLevel, Message, ModelRequest
+from tests.agents.scripted import SBUS, match_task, order_task
 from tests.models.loopback import HAIKU, REQUEST, Play, good_stream, heard, provider
 
 CONTRACT = TypeAdapter(MessageCreateParamsStreaming)
 MODELS = [HAIKU, "claude-haiku-4-5", "claude-sonnet-5-5", "claude-opus-5-5"]
 KINDS: tuple[ReplyKind, ...] = get_args(ReplyKind)
+LEVELS: tuple[CacheLevel, ...] = get_args(CacheLevel)
+EPHEMERAL = {"type": "ephemeral"}
 
 
 def exhausted(value: object) -> object:
@@ -45,18 +56,24 @@ async def sent(*requests: ModelRequest) -> list[bytes]:
         return [asked.body for asked in server.asked]
 
 
+OPENING = Message(author="user", text=opening(match_task("all black"), SBUS))
 DIALOGUE = (*REQUEST.messages, Message(author="assistant", text="{}"), Message(author="user", text="VIOLATIONS"))
 
 
 async def test_every_body_is_what_the_sdks_types_allow() -> None:
     requests = [
-        replace(REQUEST, kind=kind, model=model, effort=effort, messages=messages, system=system)
+        replace(request, kind=kind, model=model, thinking=thinking, max_tokens=4096)
         for kind in KINDS
         for model in (None, *MODELS)
-        for effort, messages, system in ((None, REQUEST.messages, ""), ("low", DIALOGUE, "Order."))
+        for thinking in (False, True)
+        for request in (
+            replace(REQUEST, system=""),
+            replace(REQUEST, messages=DIALOGUE, effort="high"),
+            replace(REQUEST, messages=(OPENING,), cache_at=frozenset(LEVELS)),
+        )
     ]
     bodies = await sent(*requests)
-    assert len(bodies) == 30
+    assert len(bodies) == 90
     assert all(within_contract(body) for body in bodies)
 
 
@@ -84,7 +101,7 @@ async def test_a_request_is_sent_as_it_stands() -> None:
         "system": [{"type": "text", "text": "Match."}],
         "messages": [{"role": "user", "content": [{"type": "text", "text": "TASK"}]}],
         "thinking": {"type": "disabled"},
-        "output_config": {"format": {"type": "json_schema", "schema": schema}},
+        "output_config": {"format": {"type": "json_schema", "schema": schema}, "effort": "low"},
         "stream": True,
     }
 
@@ -96,15 +113,19 @@ async def test_a_dialogue_is_sent_turn_by_turn() -> None:
 
 
 async def test_what_is_empty_is_not_sent() -> None:
-    body = json.loads((await sent(replace(REQUEST, kind="order", system="")))[0])
+    body = json.loads((await sent(replace(REQUEST, kind="order", system="", model="claude-haiku-4-5")))[0])
     assert body.keys() == {"model", "max_tokens", "messages", "thinking", "stream"}
 
 
-async def test_a_request_names_its_model_and_its_effort() -> None:
-    bodies = await sent(*[replace(REQUEST, model=model, effort="low") for model in MODELS])
+@pytest.mark.parametrize("effort", [None, "low", "high"])
+async def test_a_request_names_its_model_and_its_effort_which_is_low_unless_it_says_otherwise(
+    effort: str | None,
+) -> None:
+    bodies = await sent(*[replace(REQUEST, model=model, effort=effort) for model in MODELS])
     told = [json.loads(body) for body in bodies]
+    asked = effort or "low"
     assert [body["model"] for body in told] == MODELS
-    assert [body["output_config"].get("effort") for body in told] == ["low", None, "low", "low"]
+    assert [body["output_config"].get("effort") for body in told] == [asked, None, asked, asked]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +142,26 @@ async def test_a_request_names_its_model_and_its_effort() -> None:
     ],
 )
 async def test_thinking_is_as_little_as_a_model_can(model: str, thinking: str) -> None:
-    assert json.loads((await sent(replace(REQUEST, model=model)))[0])["thinking"] == {"type": thinking}
+    body = json.loads((await sent(replace(REQUEST, model=model, max_tokens=4_096)))[0])
+    assert body["thinking"] == {"type": thinking}
+
+
+@pytest.mark.parametrize(
+    ("model", "max_tokens", "thinking"),
+    [
+        ("claude-haiku-5-5", 512, {"type": "adaptive"}),
+        ("claude-sonnet-5-5", 512, {"type": "adaptive"}),
+        ("claude-opus-5-5", 512, {"type": "adaptive"}),
+        ("claude-haiku-4-5-20251001", 1_025, {"type": "enabled", "budget_tokens": 1_024}),
+        ("claude-haiku-4-5-20251001", 1_024, {"type": "disabled"}),
+        ("claude-opus-4-5", 4_096, {"type": "enabled", "budget_tokens": 1_024}),
+    ],
+)
+def test_thinking_that_is_asked_for_takes_the_form_that_a_model_knows(
+    model: str, max_tokens: int, thinking: dict[str, Json]
+) -> None:
+    body = message_body(replace(REQUEST, thinking=True, max_tokens=max_tokens), model=model)
+    assert body["thinking"] == thinking
 
 
 async def test_a_reply_with_free_keys_goes_without_a_grammar() -> None:
@@ -131,3 +171,54 @@ async def test_a_reply_with_free_keys_goes_without_a_grammar() -> None:
     }
     assert [kind for kind, grammar in formats.items() if grammar is None] == ["order"]
     assert formats["critique"]["schema"]["required"] == ["verdict"]
+
+
+TEXTS = st.text(max_size=20) | st.sampled_from(["TASK", '\nHOUSEHOLD\n{"zip":"1"}', "\nREGISTRATION\n{}"])
+OPENINGS = st.builds(lambda task, note: opening(task(note), SBUS), st.sampled_from([match_task, order_task]), TEXTS)
+FIRSTS = OPENINGS | OPENINGS.map(lambda text: review_text(text, {"fit": [["o1"]]})) | TEXTS
+REQUESTS = st.builds(
+    lambda system, first, later: replace(
+        REQUEST, system=system, messages=(replace(OPENING, text=first), *DIALOGUE[1 : 1 + later])
+    ),
+    st.sampled_from(["", "Match."]),
+    FIRSTS,
+    st.sampled_from([0, 2]),
+)
+
+
+def blocks(request: ModelRequest) -> list[list[dict[str, str]]]:
+    """The blocks of text of the instructions and of each message."""
+    body = json.loads(json.dumps(message_body(request, model=HAIKU)))
+    return [body.get("system", []), *(message["content"] for message in body["messages"])]
+
+
+@given(REQUESTS, st.frozensets(st.sampled_from(LEVELS)))
+def test_what_a_model_reads_is_the_same_wherever_its_prompt_is_kept(
+    request: ModelRequest, levels: frozenset[CacheLevel]
+) -> None:
+    both = [request, replace(request, cache_at=levels)]
+    plain, kept = [["".join(block["text"] for block in each) for each in blocks(one)] for one in both]
+    assert plain == kept
+    bodies = [{**message_body(one, model=HAIKU), "system": None, "messages": None} for one in both]
+    assert bodies[0] == bodies[1]
+
+
+@given(REQUESTS, st.frozensets(st.sampled_from(LEVELS)))
+def test_a_breakpoint_ends_the_instructions_and_what_households_share_and_nothing_else(
+    request: ModelRequest, levels: frozenset[CacheLevel]
+) -> None:
+    request = replace(request, cache_at=levels)
+    first = request.messages[0].text
+    system = [request.system] if "system" in levels and request.system else []
+    shared = [first[: shared_chars(first)]] if "shared" in levels and shared_chars(first) else []
+    marked = [block for each in blocks(request) for block in each if "cache_control" in block]
+    assert marked == [{"type": "text", "text": text, "cache_control": EPHEMERAL} for text in system + shared]
+    assert json.dumps(message_body(request, model=HAIKU)).count("cache_control") == len(marked) <= 4
+
+
+def test_what_households_share_comes_first_and_the_household_last() -> None:
+    request = replace(REQUEST, messages=(OPENING, *DIALOGUE[1:]), cache_at=frozenset({"shared"}))
+    first, *others = blocks(request)[1:]
+    assert [block["text"].split("\n")[::2] for block in first] == [["TASK", "OFFERS", ""], ["HOUSEHOLD", "NOTE"]]
+    assert ["cache_control" in block for block in first] == [True, False]
+    assert [len(each) for each in others] == [1, 1]

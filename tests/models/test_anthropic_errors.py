@@ -15,6 +15,7 @@ from igent.domain.records import Json
 from igent.errors import ModelError, ModelLocked, ModelRejected, ModelUnavailable
 from igent.models.anthropic import Access, AnthropicModel
 from igent.models.anthropic_errors import mapped
+from igent.models.base import ModelEvent
 from tests.models.loopback import (
     HAIKU,
     REQUEST,
@@ -135,6 +136,29 @@ async def test_the_wait_that_a_provider_asks_for_is_passed_on(header: str | None
     assert error.retry_after_s == seconds
 
 
+async def throttles(*plays: Play) -> list[str | None]:
+    """Whether each of these passing faults asks for fewer calls."""
+    async with provider(*plays) as (_, model):
+        errors = [(await heard(model))[1] for _ in plays]
+    assert all(isinstance(error, ModelUnavailable) for error in errors)
+    return [error.throttle for error in errors if isinstance(error, ModelUnavailable)]
+
+
+async def test_a_limit_and_an_overload_ask_for_fewer_calls() -> None:
+    asked = await throttles(*(failure(status, {}) for status in (429, 529, 500, 503, 408)))
+    assert asked == ["rate", "overload", None, None, None]
+
+
+async def test_in_the_middle_of_a_stream_the_type_asks_for_fewer_calls() -> None:
+    kinds = ("rate_limit_error", "overloaded_error", "api_error", "timeout_error", "later_error")
+    asked = await throttles(*(Play(parts=[*STARTED, sse(told(kind))]) for kind in kinds))
+    assert asked == ["rate", "overload", None, None, None]
+
+
+async def test_a_connection_that_is_lost_asks_for_nothing() -> None:
+    assert await throttles(Play(parts=STARTED, end="reset")) == [None]
+
+
 async def test_a_rejection_repeats_what_the_provider_says_on_one_short_line() -> None:
     error = await failed(failure(400, told("invalid_request_error", "prompt is\ntoo long: " + "9" * 1000)))
     assert "(400 invalid_request_error): prompt is too long: 999" in str(error)
@@ -178,11 +202,16 @@ async def test_a_provider_that_is_not_there_is_a_passing_fault() -> None:
         assert type((await heard(model))[1]) is ModelUnavailable
 
 
+async def told_all(model: AnthropicModel) -> list[ModelEvent]:
+    """All events of a stream. Raises what it raises."""
+    return [event async for event in model.stream(REQUEST)]
+
+
 @pytest.mark.parametrize("base_url", ["ftp://127.0.0.1", "nowhere", "http://127.0.0.1:port"])
 async def test_a_base_url_that_is_none_is_no_passing_fault(base_url: str) -> None:
     with pytest.raises(ModelRejected, match="check the base URL"):
         async with AnthropicModel.open(Access(api_key=KEY, base_url=base_url), model=HAIKU) as model:
-            await anext(model.stream(REQUEST))
+            await told_all(model)
 
 
 async def test_text_that_is_no_unicode_is_no_passing_fault() -> None:

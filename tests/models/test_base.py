@@ -12,7 +12,9 @@ from igent.models.base import Message, ModelRequest, chunks
 
 ASKED = Message(author="user", text="TASK")
 REPLIED = Message(author="assistant", text="{}")
-REQUEST = ModelRequest(agent="matcher", kind="match", system="Match.", messages=(ASKED, REPLIED), max_tokens=512)
+REQUEST = ModelRequest(
+    agent="matcher", kind="match", system="Match.", messages=(ASKED, REPLIED), max_tokens=512, model="small"
+)
 
 OTHERS = {
     "agent": replace(REQUEST, agent="matcher2"),
@@ -24,17 +26,35 @@ OTHERS = {
     "one message less": replace(REQUEST, messages=(ASKED,)),
     "bound": replace(REQUEST, max_tokens=513),
     "model": replace(REQUEST, model="other"),
+    "no model": replace(REQUEST, model=None),
     "effort": replace(REQUEST, effort="low"),
+    "thinking": replace(REQUEST, thinking=True),
 }
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
 def test_a_digest_tells_apart_whatever_a_model_is_shown_or_told(other: ModelRequest) -> None:
     assert other.digest != REQUEST.digest
+    assert other != REQUEST
 
 
-def test_a_digest_does_not_depend_on_when_a_call_is_made() -> None:
-    assert replace(REQUEST, priority=7, attempt=3).digest == REQUEST.digest
+HOW = {
+    "when": replace(REQUEST, priority=7),
+    "how often": replace(REQUEST, attempt=3),
+    "what may be kept": replace(REQUEST, verified=lambda _: True),
+    "where a prompt is cached": replace(REQUEST, cache_at=frozenset({"system", "shared"})),
+}
+
+
+@pytest.mark.parametrize("other", HOW.values(), ids=HOW.keys())
+def test_neither_a_digest_nor_equality_depends_on_how_a_call_is_made(other: ModelRequest) -> None:
+    assert other.digest == REQUEST.digest
+    assert other == REQUEST
+    assert hash(other) == hash(REQUEST)
+
+
+def test_how_replies_are_verified_is_not_in_the_form_of_a_request() -> None:
+    assert "verified" not in repr(HOW["what may be kept"])
 
 
 @given(st.lists(st.text(max_size=4), max_size=4), st.lists(st.text(max_size=4), max_size=4))

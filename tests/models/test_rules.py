@@ -22,7 +22,7 @@ from igent.domain.verify import (
     verify_match,
     verify_order,
 )
-from igent.models.base import Message, ModelRequest, ReplyEnd
+from igent.models.base import Message, ModelRequest, ReplyEnd, Sent
 from igent.models.rules import RulesModel, keyword_judgement
 from tests.agents.scripted import SBUS, match_task, order_task
 
@@ -159,14 +159,14 @@ async def test_what_is_no_prompt_has_no_answer(text: str) -> None:
         await reply(request(text))
 
 
-async def test_a_stream_is_small_chunks_of_json_and_an_end_with_estimated_usage() -> None:
+async def test_a_stream_is_sent_then_small_chunks_of_json_and_an_end_with_estimated_usage() -> None:
     asked = request(opening(match_task(offers=6), SBUS))
     events = [event async for event in RulesModel().stream(asked)]
-    pieces = [event for event in events[:-1] if isinstance(event, str)]
+    pieces = [event for event in events if isinstance(event, str)]
     text = "".join(pieces)
     usage = Usage(input_tokens=estimate_tokens(asked.prompt), output_tokens=estimate_tokens(text), estimated=True)
-    assert events[-1] == ReplyEnd(stop_reason="end_turn", usage=usage)
-    assert len(pieces) == len(events) - 1 > 4
+    assert events == [Sent(), *pieces, ReplyEnd(stop_reason="end_turn", usage=usage)]
+    assert len(pieces) > 4
     assert json.loads(text)["fit"] == [["o1", "o2", "o3", "o4", "o5", "o6"]]
 
 

@@ -16,7 +16,7 @@ from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.prompts import opening, review_text
 from igent.dialogue.replies import ReplyKind, find_answer
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask, verify_match, verify_order
-from igent.models.base import Message, ModelEvent, ModelRequest, ReplyEnd
+from igent.models.base import Message, ModelEvent, ModelRequest, ReplyEnd, Sent
 from igent.models.rules import RulesModel, keyword_judgement
 from igent.models.simulated import CHUNK_TOKENS, LATENCIES, Latency, SimulatedModel
 from tests.agents.scripted import SBUS, match_task, order_task
@@ -103,7 +103,7 @@ async def test_streams_that_are_read_in_turns_say_what_they_say_alone() -> None:
     while any(not (events and isinstance(events[-1], ReplyEnd)) for events in together):
         for stream, events in zip(streams, together, strict=True):
             events += [event async for event in _next(stream)]
-    assert [("".join(map(str, events[:-1])), events[-1]) for events in together] == alone
+    assert [("".join(map(str, events[1:-1])), events[-1]) for events in together] == alone
 
 
 async def _next(stream: AsyncGenerator[ModelEvent, None]) -> AsyncGenerator[ModelEvent, None]:
@@ -233,10 +233,12 @@ async def test_without_a_latency_nothing_waits() -> None:
     assert naps.asked == []
 
 
-async def test_the_first_wait_comes_before_the_first_piece_and_one_before_each_other() -> None:
+async def test_a_call_is_sent_at_once_and_one_wait_comes_before_each_piece() -> None:
     naps = Naps()
-    waited = [len(naps.asked) async for _ in mock(latency=HAIKU, naps=naps).stream(requests(1)[0])]
-    assert waited == [*range(1, len(waited)), len(waited) - 1]  # the end comes with the last piece
+    waited = [(event, len(naps.asked)) async for event in mock(latency=HAIKU, naps=naps).stream(requests(1)[0])]
+    pieces = len(waited) - 2
+    assert waited[0] == (Sent(), 0)
+    assert [naps_before for _, naps_before in waited[1:]] == [*range(1, pieces + 1), pieces]  # the end comes at once
     assert naps.asked[1:] == [CHUNK_TOKENS / HAIKU.decode_per_s] * (len(naps.asked) - 1)
 
 
@@ -266,11 +268,12 @@ def test_a_scaled_clock_scales_every_wait(factor: float, uniform: float, prompt_
     assert 1 / scaled.decode_per_s == pytest.approx(factor / HAIKU.decode_per_s)
 
 
-def test_the_latencies_are_none_and_those_of_two_models() -> None:
+def test_the_latencies_are_none_and_those_of_three_models() -> None:
     assert {
         "none": None,
         "haiku": HAIKU,
         "sonnet": Latency(first_token_s=1.3, sigma=0.35, decode_per_s=63, prefill_per_s=15_000),
+        "opus": Latency(first_token_s=2.0, sigma=0.35, decode_per_s=45, prefill_per_s=10_000),
     } == LATENCIES
 
 

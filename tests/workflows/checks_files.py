@@ -1,4 +1,4 @@
-"""What is written down about a run: the manifest, the times, the trace."""
+"""What is written down about a run: the manifest, the times, the costs, the trace."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from tests.workflows.inputs import load
 __all__ = ["ARRAYS", "FILES"]
 
 ARRAYS = ("matches.json", "pos.json", "capacity.json", *OTHERS.values())
-_EVERY = {*ARRAYS, "timings.csv", "trace.json", "audit.jsonl", "run.json", "run.log"}
+_EVERY = {*ARRAYS, "timings.csv", "costs.csv", "trace.json", "audit.jsonl", "run.json", "run.log"}
 _PARTS = ("agent_conversation", "capacity_update", "file_write")
 _PHASES = [f"phase{n}_{part}_seconds" for n in (1, 2) for part in ("total", *_PARTS)]
 _COLUMNS = ["registration_id", *_PHASES, "turn_wait_seconds", "total_seconds"]
+_TOKENS = [f"{name}_tokens" for name in ("input", "output", "cache_read", "cache_write", "cache_write_1h")]
+_COST_COLUMNS = ["registration_id", "calls", "cache_hits", *_TOKENS, "estimated", "cost_usd"]
 
 
 def _manifest(run: Run) -> Iterator[Finding]:
@@ -31,14 +33,11 @@ def _manifest(run: Run) -> Iterator[Finding]:
 
 
 def _timings(run: Run) -> Iterator[Finding]:
-    with (run.directory / "timings.csv").open(newline="") as file:
-        header, *rows = csv.reader(file)
+    header, *rows = _table(run, "timings.csv")
     if header != _COLUMNS:
         yield Finding("timings-columns", ",".join(header))
-    # A rejected row may have no id, and then has any name here.
-    ids = [line["registration_id"] for line in run.audit]
-    if len(rows) != len(ids) or any(one not in (row[0], None) for row, one in zip(rows, ids, strict=False)):
-        yield Finding("timings-rows", f"{len(rows)} for {len(ids)} registrations")
+    if not _of_every_registration(run, rows):
+        yield Finding("timings-rows", str(len(rows)))
     for row in rows:
         seconds = dict(zip(header[1:], map(Decimal, row[1:]), strict=True))
         sums = [
@@ -46,6 +45,39 @@ def _timings(run: Run) -> Iterator[Finding]:
         ]
         if min(seconds.values()) < 0 or any(abs(rest) > Decimal("0.000003") for rest in sums):
             yield Finding("timings-sums", row[0])
+
+
+def _costs(run: Run) -> Iterator[Finding]:
+    """Every registration's calls, which add up to those of the agents and to the whole."""
+    header, *rows = _table(run, "costs.csv")
+    if header != _COST_COLUMNS:
+        yield Finding("costs-columns", ",".join(header))
+    if not _of_every_registration(run, rows):
+        yield Finding("costs-rows", str(len(rows)))
+    summary, agents = run.files["run.json"], run.files["run.json"]["agents"]
+    for place, name in enumerate(["calls", "cache_hits", *_TOKENS], start=1):
+        counts = [one["usage"].get(name, one.get(name)) for one in agents]
+        told = {sum(int(row[place]) for row in rows), sum(counts), summary["usage"].get(name, sum(counts))}
+        if len(told) > 1:
+            yield Finding("costs-sums", name)
+    # Each row is rounded to a millionth of a dollar, and so is their sum.
+    known = None if any(row[-1] == "" for row in rows) else sum(Decimal(row[-1]) for row in rows)
+    if known is None or summary["cost_usd"] is None:
+        if (known, summary["cost_usd"]) != (None, None):
+            yield Finding("costs-sums", "cost_usd")
+    elif abs(known - Decimal(summary["cost_usd"])) > Decimal("0.000001") * (len(rows) + 1):
+        yield Finding("costs-sums", "cost_usd")
+
+
+def _table(run: Run, name: str) -> list[list[str]]:
+    with (run.directory / name).open(newline="") as file:
+        return [*csv.reader(file)]
+
+
+def _of_every_registration(run: Run, rows: list[list[str]]) -> bool:
+    """Whether there is one row for each, in order; a rejected one may have no id, and then has any name there."""
+    ids = [line["registration_id"] for line in run.audit]
+    return len(rows) == len(ids) and all(one in (row[0], None) for row, one in zip(rows, ids, strict=True))
 
 
 def _trace(run: Run) -> Iterator[Finding]:
@@ -65,4 +97,4 @@ def _trace(run: Run) -> Iterator[Finding]:
         ends.append(end)
 
 
-FILES = (_manifest, _timings, _trace)
+FILES = (_manifest, _timings, _costs, _trace)

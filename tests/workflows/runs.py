@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any, Unpack, cast
 import pytest
 
 from igent.domain.records import Json
-from igent.workflows import Control, Pace, Rim, RunOptions, RunResult, make_settings, resume, start
+from igent.store.journal import Journal, Recovery
+from igent.workflows import Control, Halt, Pace, Rim, RunOptions, RunResult, make_settings, resume, start
 from tests.workflows.inputs import Inputs
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "many",
     "needs_mn1",
     "quick",
+    "records_of",
     "registrations",
+    "rewritten",
     "rows_of",
     "write",
 ]
@@ -66,7 +69,7 @@ quick = Rim(sleep=_quick_sleep)
 
 def control(*, stop_after: int | None = None) -> Control:
     """A control that ends the intake once that many registrations are committed."""
-    stop = asyncio.Event()
+    stop = Halt()
 
     def progress(counts: Mapping[str, Json], _total: int) -> None:
         if stop_after is not None and cast("int", counts["registrations"]) >= stop_after:
@@ -125,6 +128,25 @@ def rows_of(result: RunResult, name: str) -> list[dict[str, Any]]:
 def bytes_of(directory: Path, names: Sequence[str] = OUTCOMES) -> dict[str, bytes]:
     """Output files as they are on disk."""
     return {name: (directory / name).read_bytes() for name in names}
+
+
+def records_of(directory: Path) -> list[dict[str, Any]]:
+    """The records of a run's journal."""
+    return [entry.record for entry in Recovery(directory / "journal")]
+
+
+def rewritten(directory: Path, into: Path, *, kinds: Collection[str]) -> Path:
+    """Another run's directory with those kinds of records of a journal alone: as far as a process might have come."""
+    into.mkdir()
+
+    async def copy() -> None:
+        async with Journal.create(into / "journal") as journal:
+            for record in records_of(directory):
+                if record["t"] in kinds:
+                    journal.append(record)
+
+    asyncio.run(copy())
+    return into
 
 
 def registrations(inputs: Inputs = SAMPLE) -> list[dict[str, Any]]:

@@ -131,6 +131,10 @@ def test_a_good_run_has_no_findings(run: Path) -> None:
         ("incentive-source", "pos.json", lambda rows: rows[0]["incentives"][0].update(id="TR-9")),
         ("incentive-undecided", "pos.json", lambda rows: rows[0]["incentives"][0].update(undecided="ceiling")),
         ("manifest", "run.json", lambda summary: summary.update(model="rules")),
+        ("costs-sums", "run.json", lambda summary: summary["usage"].update(output_tokens=1)),
+        ("costs-sums", "run.json", lambda summary: summary["agents"].pop()),
+        ("costs-sums", "run.json", lambda summary: summary.update(cost_usd="1.000000")),
+        ("costs-sums", "run.json", lambda summary: summary.update(cost_usd=None)),
         ("trace-registrations", "trace.json", lambda trace: trace.update(traceEvents=[])),
         ("trace-nesting", "trace.json", overlap),
     ],
@@ -151,15 +155,18 @@ def test_what_only_some_parsers_accept_is_found(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "old", "new"),
+    ("name", "rule", "old", "new"),
     [
-        ("timings-columns", b"turn_wait_seconds", b"wait_seconds"),
-        ("timings-rows", b"SPUS10003,", b"SPUS10004,"),
-        ("timings-sums", b"SPUS10001,0", b"SPUS10001,1"),
+        ("timings.csv", "timings-columns", b"turn_wait_seconds", b"wait_seconds"),
+        ("timings.csv", "timings-rows", b"SPUS10003,", b"SPUS10004,"),
+        ("timings.csv", "timings-sums", b"SPUS10001,0", b"SPUS10001,1"),
+        ("costs.csv", "costs-columns", b"cache_hits", b"hits"),
+        ("costs.csv", "costs-rows", b"SPUS10003,", b"SPUS10004,"),
+        ("costs.csv", "costs-sums", b"SPUS10001,2,0", b"SPUS10001,2,1"),
     ],
 )
-def test_a_wrong_table_of_times_is_found(run: Path, rule: str, old: bytes, new: bytes) -> None:
-    path = run / "timings.csv"
+def test_a_wrong_table_is_found(run: Path, name: str, rule: str, old: bytes, new: bytes) -> None:
+    path = run / name
     path.write_bytes(path.read_bytes().replace(old, new, 1))
     assert rule in {finding.rule for finding in check(run, SAMPLE)}
 

@@ -158,6 +158,12 @@ def test_what_the_rules_have_settled_is_not_judged_again(ledger: Ledger) -> None
     assert (record["outcome"], record["row"]["codes"]) == ("unmatched", ["withdrawn"])
 
 
+def test_a_record_says_whether_there_was_a_note_to_judge(ledger: Ledger) -> None:
+    silent = replace(PLANNED, registration=replace(HOUSEHOLD, note=None))
+    assert [recorded(BOTH, ledger, planned=one)["noted"] for one in (PLANNED, silent)] == [True, False]
+    assert recorded(Judged(), ledger, planned=REJECTED)["noted"] is False
+
+
 def test_a_rejection_says_where_to_look(ledger: Ledger) -> None:
     record = recorded(Judged(), ledger, planned=REJECTED)
     assert record["id"] is None

@@ -11,15 +11,7 @@ from typing import Any
 import pytest
 
 from igent.errors import InputError, OptionError
-from igent.models.rules import RulesModel
-from igent.store.files import Outputs
-from igent.store.journal import Journal, Recovery
 from igent.workflows import Control, Pace, Rim, RunResult, make_settings, run_workflow, start
-from igent.workflows.plan import plan_rows
-from igent.workflows.projection import ARRAYS, LINES, Projection
-from igent.workflows.publisher import Publisher
-from igent.workflows.session import prepare
-from igent.workflows.worker import Worker
 from tests.workflows.checker import check
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import (
@@ -101,23 +93,33 @@ def test_all_hundred_of_a_real_programme_are_matched(out: Path, constellation: s
 
 
 @pytest.fixture(scope="module")
-def at_concurrency(tmp_path_factory: pytest.TempPathFactory) -> dict[int, RunResult]:
-    """The same faulty mock at 1, 8 and 64 calls at a time."""
+def at_concurrency(tmp_path_factory: pytest.TempPathFactory) -> list[RunResult]:
+    """The same faulty mock at 1, 8 and 64 calls at a time, and at as many as prove possible."""
     folder = tmp_path_factory.mktemp("concurrency")
-    return {
-        n: Setup().run(folder / str(n), pace=Pace(concurrency=n), model="mock", mock_latency="haiku", mock_errors=0.2)
-        for n in (1, 8, 64)
-    }
+    return [
+        Setup().run(folder / str(n), pace=Pace(concurrency=n), model="mock", mock_latency="haiku", mock_errors=0.2)
+        for n in (1, 8, 64, None)
+    ]
 
 
-def test_outcomes_are_the_same_bytes_at_any_concurrency(at_concurrency: dict[int, RunResult]) -> None:
-    one, eight, many = (bytes_of(result.directory, STABLE) for result in at_concurrency.values())
-    assert one == eight == many
+def test_outcomes_are_the_same_bytes_at_any_concurrency(at_concurrency: list[RunResult]) -> None:
+    one, eight, many, found = (bytes_of(result.directory, STABLE) for result in at_concurrency)
+    assert one == eight == many == found
 
 
-def test_the_audit_is_the_same_bytes_at_any_concurrency(at_concurrency: dict[int, RunResult]) -> None:
-    audits = [(result.directory / "audit.jsonl").read_bytes() for result in at_concurrency.values()]
-    assert audits[0] == audits[1] == audits[2]
+def test_the_audit_is_the_same_bytes_at_any_concurrency(at_concurrency: list[RunResult]) -> None:
+    one, eight, many, found = ((result.directory / "audit.jsonl").read_bytes() for result in at_concurrency)
+    assert one == eight == many == found
+
+
+def test_a_reply_that_was_cut_off_is_read_for_no_answer(at_concurrency: list[RunResult]) -> None:
+    lines = rows_of(at_concurrency[0], "audit.jsonl")
+    spoken = [(line["registration_id"], reply) for line in lines for reply in line["replies"]]
+    cut_off = {one for one, reply in spoken if reply["unusable"] == "max_tokens" and reply["agent"] != "critic"}
+    review = {row["registration_id"]: row["codes"] for row in rows_of(at_concurrency[0], "review.json")}
+    told = {one for one, codes in review.items() if codes == ["reply-cut-off"]}
+    assert len(told) > 5
+    assert told <= cut_off <= review.keys()
 
 
 def test_most_broken_answers_are_repaired_and_none_gets_through(out: Path) -> None:
@@ -354,7 +356,7 @@ def test_an_input_that_changes_under_a_run_stops_it(out: Path, tmp_path: Path) -
         if counts["registrations"] and inputs.registrations.stat().st_size == size:
             os.truncate(inputs.registrations, size // 2)
 
-    control = Control(stop=asyncio.Event(), progress=shrink)
+    control = Control(progress=shrink)
     settings = make_settings("p1r_p2r", {"registrations": inputs.registrations, "offers": inputs.offers}, as_of=AS_OF)
     result = asyncio.run(start(settings, Pace(), out, control=control, rim=Rim()))
     assert "registrations.jsonl was changed" in str(result.stopped)
@@ -376,29 +378,3 @@ def test_a_households_words_are_in_no_file_that_others_read(out: Path, tmp_path:
     ]
     Setup(inputs=with_rows(tmp_path, rows)).run(out, model="mock")
     assert {path.name for path in out.iterdir() if b"CANARY" in path.read_bytes()} == set()
-
-
-async def test_a_bug_at_the_commit_is_that_registrations_failure_and_takes_no_place(out: Path, tmp_path: Path) -> None:
-    session = await prepare(make_settings("p1r_p2r", {}, as_of=AS_OF), Pace(), Rim())
-    planned = await anext(plan_rows(session.inputs, session.survey, session.settings))
-    assert planned.match is not None
-    assert planned.order is not None
-    unpriced = tuple(
-        replace(o, products=tuple(replace(p, prices={}) for p in o.products)) for o in planned.match.offers[:1]
-    )
-    broken = replace(
-        planned, match=replace(planned.match, offers=unpriced), order=replace(planned.order, offers=unpriced)
-    )
-    ledger = session.inputs.ledger()
-    async with Journal.create(tmp_path / "journal") as journal:
-        outputs = Outputs(out, arrays=ARRAYS, lines=LINES)
-        publisher = Publisher(journal, Projection(ledger, outputs.add), outputs, flush_every=1)
-        projection = Projection(ledger, outputs.add)
-        worker = Worker(session, publisher, projection, model=RulesModel(), stop=asyncio.Event())
-        for one in (broken, planned):
-            worker.commit(one, await worker.work(one))
-    records = [entry.record for entry in Recovery(tmp_path / "journal")]
-    assert [(record["outcome"], record.get("supplier")) for record in records] == [
-        ("failed", None),
-        ("matched", "Brackwater Solar"),
-    ]

@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 
+from igent.accounting.calls import CallFacts
+from igent.accounting.prices import PriceTable
 from igent.accounting.usage import Usage
+from igent.agents.calls import Recorded
 from igent.domain.ledger import Ledger
 from igent.domain.records import Json, Supplier
 from igent.workflows.projection import ARRAYS, LINES, Projection
 
 SUPPLIER = Supplier(id="A", capacity=4, used=1, areas=frozenset(), products=(), source="")
+PRICE: dict[str, Json] = {
+    "input": "1", "output": "5", "cache_read": "0.1", "cache_write": "1.25", "cache_write_1h": "2",
+}  # fmt: skip
+PRICES = PriceTable.read({"source": "here", "date": "2026-11", "usd_per_million_tokens": {"m": PRICE}}, file="p.json")
 KINDS = {"unmatched": "unmatched.json", "review": "review.json", "failed": "failed.json", "rejected": "rejects.json"}
 
 
@@ -21,7 +28,8 @@ class Folded:
 
     def __init__(self, *records: dict[str, Json]) -> None:
         self.rows: defaultdict[str, list[bytes]] = defaultdict(list)
-        self.projection = Projection(Ledger.opening([SUPPLIER]), lambda name, row: self.rows[name].append(row))
+        ledger = Ledger.opening([SUPPLIER])
+        self.projection = Projection(ledger, lambda name, row: self.rows[name].append(row), prices=PRICES)
         for record in records:
             self.projection.fold(record)
 
@@ -29,9 +37,16 @@ class Folded:
         return [json.loads(row) for row in self.rows[name]]
 
 
-def reply(number: int, request: str, *, accepted: bool = True) -> dict[str, Json]:
-    said: dict[str, Json] = {"agent": "matcher", "request": request, "text": "{}", "accepted": accepted}
+def reply(number: int, request: str, *, unusable: str | None = None) -> dict[str, Json]:
+    said: dict[str, Json] = {"agent": "matcher", "request": request, "text": "{}", "unusable": unusable}
     return {"t": "reply", "n": number, **said}
+
+
+def call(number: int, request: str = "aa", *, agent: str = "matcher", **facts: Any) -> dict[str, Json]:
+    """A call of 1,000 tokens in and 100 out, which is 0.0015 dollars."""
+    usage = facts.pop("usage", Usage(input_tokens=1_000, output_tokens=100))
+    made = CallFacts(agent=agent, kind="match", model=facts.pop("model", "m"), usage=usage, **facts)
+    return {"t": "call", "n": number, "request": request, "prompt_chars": 4_000, "facts": made.as_record()}
 
 
 def commit(number: int, outcome: str, **more: Json) -> dict[str, Json]:
@@ -41,8 +56,8 @@ def commit(number: int, outcome: str, **more: Json) -> dict[str, Json]:
         "n": number,
         "id": registration_id,
         "outcome": outcome,
+        "noted": False,
         "calls": {"match": 1, "critique": 2},
-        "usage": Usage(input_tokens=10, output_tokens=3).as_record(),
         "audit": {"candidates": []},
         "spans": [["registration", 0, 0, 2_000_000, -1], ["model", 1, 0, 1_500_000, 0]],
     }
@@ -83,10 +98,28 @@ def test_matches_and_held_places_use_capacity() -> None:
     }  # fmt: skip
 
 
-def test_a_reply_that_was_no_answer_is_recorded_as_silence() -> None:
-    projection = Folded(reply(5, "aa"), reply(5, "bb", accepted=False), reply(6, "cc")).projection
-    assert projection.recorded(5) == {"aa": "{}", "bb": ""}
+def test_a_reply_is_recorded_with_how_it_ended() -> None:
+    projection = Folded(reply(5, "aa"), reply(5, "bb", unusable="refusal"), reply(6, "cc")).projection
+    assert projection.recorded(5) == {
+        "aa": Recorded(text="{}", unusable=None, settled=False),
+        "bb": Recorded(text="{}", unusable="refusal", settled=False),
+    }
     assert projection.recorded(7) == {}
+
+
+@pytest.mark.parametrize(
+    ("calls", "settled"),
+    [
+        ([], False),
+        ([call(0, "aa")], True),
+        ([call(0, "bb")], False),
+        ([call(1, "aa")], False),
+        ([call(0, "aa", fault="model-unavailable")], False),
+        ([call(0, "aa", fault="model-unavailable"), call(0, "aa")], True),
+    ],
+)
+def test_a_reply_is_settled_by_a_call_of_its_own_that_has_no_fault(calls: list[dict[str, Json]], settled: bool) -> None:
+    assert Folded(*calls, reply(0, "aa")).projection.recorded(0)["aa"].settled is settled
 
 
 def test_replies_of_a_committed_registration_are_let_go_into_the_audit() -> None:
@@ -95,11 +128,52 @@ def test_replies_of_a_committed_registration_are_let_go_into_the_audit() -> None
     assert [one["request"] for one in folded.parsed("audit.jsonl")[0]["replies"]] == ["aa"]
 
 
-def test_calls_and_usage_are_summed_by_role() -> None:
+def test_calls_are_summed_by_role() -> None:
     summary: Any = Folded(commit(0, "matched"), commit(1, "review")).projection.summary()
     assert (summary["calls"]["matcher"], summary["calls"]["critic"]) == (2, 4)
-    assert (summary["usage"]["input_tokens"], summary["usage"]["output_tokens"]) == (20, 6)
     assert {"critic_skipped", "cache_hits", "retries"} <= summary["calls"].keys()
+
+
+def test_a_call_is_accounted_when_it_is_settled_and_not_at_the_commit() -> None:
+    before, after = Folded(call(0)), Folded(call(0), commit(0, "matched"))
+    assert before.projection.summary()["cost_usd"] == after.projection.summary()["cost_usd"] == "0.001500"
+
+
+def test_usage_and_cost_are_told_by_agent() -> None:
+    summary: Any = Folded(call(0), call(0, agent="critic"), call(1), commit(0, "matched")).projection.summary()
+    told = [(one["agent"], one["calls"], one["cost_usd"]) for one in summary["agents"]]
+    assert told == [("critic", 1, "0.001500"), ("matcher", 2, "0.003000")]
+    assert (summary["usage"]["input_tokens"], summary["cost_usd"]) == (3_000, "0.004500")
+
+
+def test_a_model_without_a_price_leaves_the_cost_unknown_and_is_named() -> None:
+    summary: Any = Folded(call(0), call(0, model="x")).projection.summary()
+    assert (summary["cost_usd"], summary["unpriced_models"]) == (None, ["x"])
+
+
+def test_every_registration_has_a_row_of_costs() -> None:
+    hit: dict[str, Any] = {"usage": Usage(), "saved": Usage(input_tokens=1_000, output_tokens=100)}
+    folded = Folded(call(0), call(1), call(0, "bb", **hit), commit(0, "matched"), commit(1, "rejected", id=None))
+    assert folded.rows["costs.csv"] == [
+        b"R0,1,1,1000,100,0,0,0,false,0.001500",
+        b"row 1,1,0,1000,100,0,0,0,false,0.001500",
+    ]
+    assert len(folded.rows["costs.csv"][0].split(b",")) == len(LINES["costs.csv"].split(b","))
+
+
+def test_calls_of_a_committed_registration_are_let_go() -> None:
+    folded = Folded(call(0), commit(0, "matched"), reply(0, "aa"))
+    assert folded.projection.recorded(0)["aa"].settled is False
+
+
+def test_what_calls_were_like_is_told_by_whether_there_was_a_note() -> None:
+    folded = Folded(call(0), commit(0, "matched", noted=True), call(1), call(1, "bb"), commit(1, "matched"))
+    (figures,) = folded.projection.observed.history().figures
+    assert figures == ("matcher", "m")
+    assert folded.projection.observed.history().patterns == {
+        True: (({"matcher": 1}, 1),),
+        False: (({"matcher": 2}, 1),),
+    }
 
 
 def test_latency_is_of_registrations_that_made_calls() -> None:
@@ -123,6 +197,7 @@ def test_folding_the_same_journal_gives_the_same_files() -> None:
     journal: list[dict[str, Json]] = [
         STARTED,
         reply(0, "aa"),
+        call(0),
         commit(0, "matched"),
         commit(1, "failed"),
         {"t": "end", "at": "x"},

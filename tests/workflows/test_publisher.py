@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from igent.accounting.usage import Usage
+from igent.accounting.prices import PriceTable
 from igent.domain.ledger import Ledger
 from igent.domain.records import Json
 from igent.errors import JournalError
@@ -22,7 +22,7 @@ from igent.workflows.publisher import Publisher
 def commit(number: int) -> dict[str, Json]:
     row: dict[str, Json] = {"registration_id": f"R{number}", "codes": []}
     record: dict[str, Json] = {"t": "commit", "n": number, "id": f"R{number}", "outcome": "review", "row": row}
-    return record | {"calls": {}, "usage": Usage().as_record(), "audit": {}, "spans": [["registration", 0, 0, 1, -1]]}
+    return record | {"noted": False, "calls": {}, "audit": {}, "spans": [["registration", 0, 0, 1, -1]]}
 
 
 class Counting(Outputs):
@@ -67,7 +67,7 @@ class Bench:
 @asynccontextmanager
 async def bench(directory: Path, *, flush_every: int = 5) -> AsyncIterator[Bench]:
     outputs = Counting(directory)
-    projection = Projection(Ledger.opening([]), outputs.add)
+    projection = Projection(Ledger.opening([]), outputs.add, prices=PriceTable(prices={}))
     async with Journal.create(directory / "journal") as journal:
         yield Bench(Publisher(journal, projection, outputs, flush_every=flush_every), projection, outputs, directory)
 

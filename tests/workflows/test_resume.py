@@ -121,7 +121,7 @@ def test_a_cancelled_run_loses_nothing(out: Path, plenty: Inputs, whole: RunResu
         def cancel(_counts: object, _total: int) -> None:
             task.cancel()
 
-        control = Control(stop=asyncio.Event(), progress=cancel)
+        control = Control(progress=cancel)
         task = asyncio.ensure_future(start(settings, Pace(), out, control=control, rim=quick))
         with pytest.raises(asyncio.CancelledError):
             await task

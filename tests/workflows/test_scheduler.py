@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igent.errors import RunStopped
+from igent.models.halt import Halt
 from igent.workflows.scheduler import MAX_TRANSIENT_FAILURES, Breaker, Steps, Turnstile, run_in_order
 
 
@@ -26,7 +27,7 @@ class Result:
 class Bench:
     """Items whose work begins and ends where a test can see it.
 
-    Those in `failing` end with a transient failure, those in `silent` without a call; after `stop` all are abandoned.
+    Those in `failing` end with a transient failure, those in `silent` without a call; after `halt` all are abandoned.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Bench:
         self.begun = [asyncio.Event() for _ in range(count)]
         self.may_end = [asyncio.Event() for _ in range(count)]
         self.ended = [asyncio.Event() for _ in range(count)]
-        self.stop = asyncio.Event()
+        self.halt = Halt()
         self.committed: list[int] = []
         self.most_admitted = 0
 
@@ -53,14 +54,14 @@ class Bench:
         self.ended[item.index].set()
         if item.index in self.silent:
             return Result(reached=None)
-        return Result(reached=item.index not in self.failing, abandoned=self.stop.is_set())
+        return Result(reached=item.index not in self.failing, abandoned=self.halt.is_set())
 
     def commit(self, item: Item, _result: Result) -> None:
         self.committed.append(item.index)
 
     async def run(self, items: AsyncIterator[Item] | None = None) -> None:
         steps = Steps(work=self.work, commit=self.commit)
-        await run_in_order(items or self.items(), steps, first=0, window=self.window, stop=self.stop)
+        await run_in_order(items or self.items(), steps, first=0, window=self.window, halt=self.halt)
 
     async def end(self, indices: Iterable[int]) -> None:
         """Let items end one after the other; one that has not begun will end as soon as it begins."""
@@ -200,7 +201,7 @@ async def test_a_stop_ends_the_intake_and_commits_up_to_what_was_abandoned() -> 
         group.create_task(bench.run())
         await bench.begun[3].wait()
         await bench.end([1, 3])
-        bench.stop.set()
+        bench.halt.set()
         bench.silent = frozenset({0})
         await bench.end([2, 0])
     assert bench.committed == [0, 1]
@@ -226,7 +227,7 @@ async def test_an_unexpected_error_ends_the_run_instead_of_hanging_it() -> None:
     bench = Bench(2)
     steps = Steps(work=broken, commit=bench.commit)
     with pytest.raises(ExceptionGroup) as caught:
-        await run_in_order(bench.items(), steps, first=0, window=2, stop=bench.stop)
+        await run_in_order(bench.items(), steps, first=0, window=2, halt=bench.halt)
     assert caught.group_contains(LookupError)
 
 

@@ -1,0 +1,82 @@
+"""What one model call came to, as the journal keeps it: the unit that costs, savings and forecasts are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from igent.accounting.usage import Usage
+from igent.domain.records import Json
+
+__all__ = ["CallFacts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """One call of an agent.
+
+    `saved` is what the reply took when it was paid for, where it came from the response cache; its own usage is then
+    none. `cut` says that the stream was closed before its end, so that its output is an estimate. `seconds` run from
+    the request to the answer, `first_seconds` to the first text, in the journal to the microsecond. `fault` is the
+    code of the error that the call ended with.
+    """
+
+    agent: str
+    kind: str
+    model: str
+    usage: Usage
+    saved: Usage | None = None
+    cut: bool = False
+    seconds: float = 0.0
+    first_seconds: float | None = None
+    fault: str | None = None
+
+    def as_record(self) -> list[Json]:
+        """The JSON form: the fields in order, a usage as its counts in order, seconds in whole microseconds."""
+        first_us = None if self.first_seconds is None else _us(self.first_seconds)
+        saved = None if self.saved is None else _counts(self.saved)
+        told: list[Json] = [self.agent, self.kind, self.model, _counts(self.usage), saved]
+        return [*told, int(self.cut), _us(self.seconds), first_us, self.fault]
+
+    @classmethod
+    def from_record(cls, record: Json) -> CallFacts:
+        """The facts of `as_record`. Raises `ValueError` for what it cannot have written."""
+        match record:
+            case [
+                str(agent),
+                str(kind),
+                str(model),
+                list(usage),
+                list() | None as saved,
+                0 | 1 as cut,
+                int(us),
+                int() | None as first_us,
+                str() | None as fault,
+            ] if min(us, first_us or 0) >= 0:
+                return cls(
+                    agent=agent,
+                    kind=kind,
+                    model=model,
+                    usage=_usage(usage),
+                    saved=None if saved is None else _usage(saved),
+                    cut=bool(cut),
+                    seconds=us / 1e6,
+                    first_seconds=None if first_us is None else first_us / 1e6,
+                    fault=fault,
+                )
+            case _:
+                raise ValueError(f"a record of a call cannot be {record!r}")
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)
+
+
+def _counts(usage: Usage) -> list[Json]:
+    return [*usage.as_record().values()]
+
+
+def _usage(counts: list[Json]) -> Usage:
+    names = Usage().as_record()
+    if len(counts) != len(names):
+        raise ValueError(f"counts of a usage cannot be {counts!r}")
+    return Usage.from_record(dict(zip(names, counts, strict=True)))

@@ -1,0 +1,210 @@
+"""Replies that were paid for once answer the same request again: a model around another one, with a store behind it.
+
+What is kept must verify, and so must what is answered from the store, by the rules of the request that asks now. Equal
+requests at the same time make one call: the first one leads, the others wait for what it keeps, without holding
+anything that it needs. Where it keeps nothing the next one leads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
+from typing import Protocol
+
+from igent import codec
+from igent.accounting.usage import Usage, estimate_tokens
+from igent.models.base import ChatModel, ModelEvent, ModelRequest, PromptRead, ReplyEnd
+
+__all__ = ["CachedModel", "ENTRY_BYTES", "ReplyStore", "is_answered"]
+
+# Several times the longest reply that a constellation's `max_tokens` allows; a longer entry was not written here.
+ENTRY_BYTES = 64 * 2**10
+
+# No prompt is longer; sums of counts within it stay within 64 bits.
+_MOST_TOKENS = 10**9
+
+_VERSION = 1
+_WHOLE = ("end_turn", "stop_sequence")
+
+
+class ReplyStore(Protocol):
+    """Where entries are kept, by the digest of their request; another one may be shared between machines.
+
+    It may forget anything at any time, and fails by forgetting. What it returns is not trusted.
+    """
+
+    async def get(self, key: str) -> bytes | None:
+        """The entry last put under that key, or None."""
+        ...
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep an entry, durably some time later; never blocks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A reply, who gave it and what it took."""
+
+    model: str
+    text: str
+    usage: Usage
+
+    def encoded(self) -> bytes:
+        return codec.dump({"v": _VERSION, "model": self.model, "text": self.text, "usage": self.usage.as_record()})
+
+    @classmethod
+    def maybe(cls, data: bytes) -> _Kept | None:
+        """The reply of `encoded`; None for any other bytes, which are worth nothing."""
+        if len(data) > ENTRY_BYTES:
+            return None
+        try:
+            match codec.load(data):
+                case {"v": 1, "model": str(model), "text": str(text), "usage": record, **others} if not others:
+                    usage = Usage.from_record(record)
+                    return cls(model=model, text=text, usage=usage) if _is_possible(usage) else None
+        except ValueError:
+            pass
+        return None
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One request under way; once it is `over`, `kept` is what equal ones may be answered from."""
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    kept: _Kept | None = None
+
+
+class CachedModel:
+    """Another model, asked only what the store cannot answer.
+
+    A request without `verified` passes through: nothing is kept for it or answered from the store. An answer from the
+    store is one piece of text and a `ReplyEnd` with `saved`. Errors of the model reach only the request that led.
+    """
+
+    def __init__(self, inner: ChatModel, store: ReplyStore) -> None:
+        self._inner, self._store = inner, store
+        self._flights: dict[str, _Flight] = {}
+
+    @property
+    def name(self) -> str:
+        """The name that a run records."""
+        return self._inner.name
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """Stream a kept reply, else the inner model's. Raises what that raises."""
+        return self._inner.stream(request) if request.verified is None else self._shared(request)
+
+    async def _shared(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        kept = await self._awaited(request)
+        if kept is None:
+            # Nothing is awaited between the last look at the flights and this one's entry.
+            flight = self._flights[request.digest] = _Flight()
+            try:
+                kept = flight.kept = await _maybe_stored(request, self._store, model=self._asked_model(request))
+                if kept is None:
+                    async with aclosing(self._asked(request, flight)) as events:
+                        async for event in events:
+                            yield event
+                    return
+            finally:
+                del self._flights[request.digest]
+                flight.over.set()
+        yield kept.text
+        yield ReplyEnd(stop_reason="end_turn", usage=Usage(), saved=kept.usage)
+
+    async def _awaited(self, request: ModelRequest) -> _Kept | None:
+        """What equal requests under way keep, or None once there is none under way."""
+        while (flight := self._flights.get(request.digest)) is not None:
+            await flight.over.wait()
+            if flight.kept is not None and _answers(request, flight.kept.text):
+                return flight.kept
+        return None
+
+    async def _asked(self, request: ModelRequest, flight: _Flight) -> AsyncGenerator[ModelEvent, None]:
+        """Pass the inner stream through and keep its reply; a reader who has heard enough may close it early."""
+        heard = _Heard(request)
+        try:
+            async with aclosing(self._inner.stream(request)) as events:
+                async for event in events:
+                    if heard.take(event):
+                        flight.kept = self._keep(request, heard)
+                    yield event
+        except (GeneratorExit, asyncio.CancelledError):
+            if heard.end is None:
+                flight.kept = self._keep(request, heard)
+            raise
+
+    def _keep(self, request: ModelRequest, heard: _Heard) -> _Kept | None:
+        text = heard.text
+        if not _answers(request, text):
+            return None
+        kept = _Kept(model=self._asked_model(request), text=text, usage=heard.usage)
+        self._store.put(request.digest, kept.encoded())
+        return kept
+
+    def _asked_model(self, request: ModelRequest) -> str:
+        return request.model or self._inner.name
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What one stream has told so far."""
+
+    request: ModelRequest
+    pieces: list[str] = field(default_factory=list)
+    prompt: Usage | None = None
+    end: ReplyEnd | None = None
+
+    def take(self, event: ModelEvent) -> bool:
+        """Add one event; whether it ends a whole reply."""
+        match event:
+            case str():
+                self.pieces.append(event)
+            case PromptRead(usage=usage):
+                self.prompt = usage
+            case ReplyEnd():
+                self.end = event
+                return event.stop_reason in _WHOLE
+        return False
+
+    @property
+    def text(self) -> str:
+        # Half a surrogate pair, which a lenient JSON decoder lets through, has no UTF-8 form.
+        return "".join(self.pieces).encode("utf-8", "replace").decode()
+
+    @property
+    def usage(self) -> Usage:
+        """What the reply took; estimated where the stream was closed before it told."""
+        if self.end is not None:
+            return self.end.usage
+        prompt = self.prompt or Usage(input_tokens=estimate_tokens(self.request.prompt))
+        return prompt + Usage(output_tokens=estimate_tokens(self.text), estimated=True)
+
+
+async def is_answered(request: ModelRequest, store: ReplyStore) -> bool:
+    """Whether a store would answer a request, which names its model, now."""
+    return await _maybe_stored(request, store, model=request.model or "") is not None
+
+
+async def _maybe_stored(request: ModelRequest, store: ReplyStore, *, model: str) -> _Kept | None:
+    data = await store.get(request.digest)
+    kept = None if data is None else _Kept.maybe(data)
+    if kept is None or kept.model != model or not _answers(request, kept.text):
+        return None
+    return kept
+
+
+def _answers(request: ModelRequest, text: str) -> bool:
+    """Whether a text may answer a request: it verifies, and is not what the request asks to repair."""
+    said = (message.text.strip() for message in request.messages if message.author == "assistant")
+    if any(one and text.strip().startswith(one) for one in said):
+        return False
+    return request.verified is not None and request.verified(text)
+
+
+def _is_possible(usage: Usage) -> bool:
+    return all(count <= _MOST_TOKENS for count in asdict(usage).values())

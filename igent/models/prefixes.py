@@ -1,0 +1,250 @@
+"""The provider's prompt cache put to use: breakpoints where they pay, one of a prefix first, candidate sets together.
+
+A prefix is what a prompt begins with: an agent's instructions, or those and the shared part of its first message.
+Writing one costs 1.25 times its input and reading it 0.1 times, so one reuse pays; and it can be read only once the
+first response has begun, so of those who wait for the same prefix one goes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from math import inf
+
+from igent import codec
+from igent.accounting.usage import Usage
+from igent.dialogue.prompts import offers_shown, shared_chars
+from igent.domain.records import Json
+from igent.models.base import CacheLevel, ChatModel, ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent
+from igent.models.prefix_use import PrefixUse, prompt_tokens
+
+__all__ = ["LIFETIME_S", "PrefixModel"]
+
+# https://platform.claude.com/docs/en/build-with-claude/prompt-caching (November 2026): an entry's, from its last use.
+LIFETIME_S = 300.0
+# Until a model has counted a prompt: the tokenizers of 2026 make English of 3 to 4. Taking a prefix for too long costs
+# one wait for a first byte, since the provider ignores the breakpoint; taking it for too short, a window's reuses.
+_CHARS_PER_TOKEN = 3
+# Candidate sets whose place is remembered: many times what a window of registrations has.
+_MAX_GROUPS = 4_096
+
+
+@dataclass(slots=True)
+class _Prefix:
+    """One prefix of one model: who waits with it, who goes first, when it was last sent and last known to be kept."""
+
+    waiting: int = 0
+    used_s: float = -inf
+    kept_s: float = -inf
+    lead: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    level: CacheLevel
+    chars: int
+    prefix: _Prefix
+
+
+@dataclass(slots=True)
+class _Scale:
+    """A model's characters per token, from the prompts that it has counted."""
+
+    chars: int = _CHARS_PER_TOKEN
+    tokens: int = 1
+
+
+@dataclass(slots=True)
+class _Call:
+    """One request with its prefixes, the shorter first; `marked` get a breakpoint, `led` are those it goes first for.
+
+    `repeated` are those that another request was sent with not long before.
+    """
+
+    request: ModelRequest
+    model: str
+    parts: list[_Part]
+    waits: bool = True
+    begun: bool = False
+    counted: bool = False
+    marked: list[_Part] = field(default_factory=list)
+    repeated: list[_Part] = field(default_factory=list)
+    led: list[_Prefix] = field(default_factory=list)
+
+    def leave(self, now_s: float) -> None:
+        """It is sent."""
+        self.repeated = [part for part in self.parts if now_s - part.prefix.used_s < LIFETIME_S]
+        for part in self.parts:
+            part.prefix.used_s = now_s
+        self._stop_waiting()
+
+    def begin(self, now_s: float) -> None:
+        """Its response begins: from now on what it marked can be read."""
+        self.begun = True
+        for part in self.marked:
+            part.prefix.used_s = part.prefix.kept_s = now_s
+        self._step_aside()
+
+    def end(self) -> None:
+        """It is over, however it ended."""
+        if self.waits:
+            self._stop_waiting()
+        self._step_aside()
+
+    def _stop_waiting(self) -> None:
+        self.waits = False
+        for part in self.parts:
+            part.prefix.waiting -= 1
+
+    def _step_aside(self) -> None:
+        while self.led:
+            self.led.pop().lead.release()
+
+
+class PrefixModel:
+    """A `ChatModel` around one with a gate: whoever waits for another's prefix waits here and holds no place there.
+
+    `minimums` tells a model's shortest cacheable prefix in tokens, or None where it has or knows none; `clock` is in
+    seconds. How long the one that goes first keeps the others waiting is bounded by what bounds its own first byte.
+    Within blocks of `block` registrations the inner model is given those with the same candidates one after another.
+    """
+
+    def __init__(
+        self,
+        inner: ChatModel,
+        *,
+        minimums: Callable[[str], int | None],
+        clock: Callable[[], float],
+        block: int,
+    ) -> None:
+        self._inner, self._minimums, self._clock, self._block = inner, minimums, clock, block
+        self._prefixes: dict[str, _Prefix] = {}
+        self._swept_s = clock()
+        self._firsts: dict[tuple[int, str], int] = {}
+        self._scales: dict[str, _Scale] = {}
+        self._uses: dict[tuple[str, str], PrefixUse] = {}
+
+    @property
+    def name(self) -> str:
+        """The name that a run records."""
+        return self._inner.name
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """Stream the inner model's reply; everything that it raises passes through."""
+        call, group = self._arrive(request), self._join(request)
+        try:
+            await asyncio.sleep(0)  # by then all that arrive in the same cycle of the loop are known
+            await self._turn(call)
+            call.leave(self._clock())
+            levels, priority = frozenset(part.level for part in call.marked), self._priority(request, group)
+            async with aclosing(self._inner.stream(replace(request, cache_at=levels, priority=priority))) as events:
+                async for event in events:
+                    if not isinstance(event, Sent):
+                        self._hear(call, event)
+                    yield event
+        finally:
+            call.end()
+
+    def report(self) -> dict[tuple[str, str], PrefixUse]:
+        """What came of it so far, by model and agent."""
+        return {**self._uses}
+
+    def as_record(self) -> list[Json]:
+        """The report for `run.json`, by model and agent."""
+        return [
+            {"model": model, "agent": agent, **use.as_record()} for (model, agent), use in sorted(self._uses.items())
+        ]
+
+    def _arrive(self, request: ModelRequest) -> _Call:
+        self._sweep()
+        model = request.model or self._inner.name
+        call = _Call(request, model, [])
+        for level, chars, text in _prefixes(request):
+            # What a prompt is read with is part of what is kept: the form of the reply, effort and thinking.
+            key = codec.digest([model, request.kind, request.effort, request.thinking, level, text])
+            prefix = self._prefixes.setdefault(key, _Prefix())
+            prefix.waiting += 1
+            call.parts.append(_Part(level, chars, prefix))
+        return call
+
+    def _join(self, request: ModelRequest) -> tuple[int, str]:
+        """Join the requests of a block that are about the same candidates, whoever's they are; those have a first."""
+        block, own = divmod(request.priority, self._block)
+        offers = next(filter(None, (offers_shown(message.text) for message in request.messages)), "")
+        group = block, codec.digest(offers)
+        if offers:
+            self._firsts[group] = min(own, self._firsts.get(group, own))
+        while len(self._firsts) > _MAX_GROUPS:
+            del self._firsts[next(iter(self._firsts))]
+        return group
+
+    def _priority(self, request: ModelRequest, group: tuple[int, str]) -> int:
+        """Blocks in order, in each the groups by their first registration, in each its registrations: as one number."""
+        block, own = divmod(request.priority, self._block)
+        return (block * self._block + self._firsts.get(group, own)) * self._block + own
+
+    async def _turn(self, call: _Call) -> None:
+        """Wait until every prefix that is worth keeping is kept, or it is this call's turn to have it kept."""
+        # Everybody takes the shorter prefix first, so that no two can wait for each other.
+        for part in self._cacheable(call, call.parts, self._scale(call.model)):
+            prefix = part.prefix
+            if not self._lives(prefix.kept_s):
+                await prefix.lead.acquire()
+                if self._lives(prefix.kept_s):
+                    prefix.lead.release()
+                elif prefix.waiting > 1 or self._lives(prefix.used_s):
+                    call.led.append(prefix)
+                else:
+                    prefix.lead.release()
+                    continue
+            call.marked.append(part)
+
+    def _hear(self, call: _Call, event: PromptRead | str | ReplyEnd) -> None:
+        if not call.begun:
+            call.begin(self._clock())
+        if isinstance(event, str) or call.counted or event.usage.estimated or not prompt_tokens(event.usage):
+            return
+        call.counted = True
+        self._count(call, event.usage)
+
+    def _count(self, call: _Call, usage: Usage) -> None:
+        own, scale = _Scale(len(call.request.prompt), prompt_tokens(usage)), self._scale(call.model)
+        scale.chars, scale.tokens = scale.chars + own.chars, scale.tokens + own.tokens
+        could = [part.chars * own.tokens // own.chars for part in self._cacheable(call, call.repeated, own)]
+        key = call.model, call.request.agent
+        self._uses[key] = self._uses.get(key, PrefixUse()) + PrefixUse(
+            prompts=1,
+            prompt_tokens=own.tokens,
+            read_tokens=usage.cache_read_tokens,
+            written_tokens=usage.cache_write_tokens + usage.cache_write_1h_tokens,
+            best_tokens=max([usage.cache_read_tokens, *could]),
+        )
+
+    def _cacheable(self, call: _Call, parts: list[_Part], scale: _Scale) -> list[_Part]:
+        """Those that are as long as the model asks."""
+        minimum = self._minimums(call.model)
+        return [] if minimum is None else [part for part in parts if part.chars * scale.tokens >= minimum * scale.chars]
+
+    def _scale(self, model: str) -> _Scale:
+        return self._scales.setdefault(model, _Scale())
+
+    def _lives(self, since_s: float) -> bool:
+        return self._clock() - since_s < LIFETIME_S
+
+    def _sweep(self) -> None:
+        """Forget, once in a lifetime, the prefixes that nobody has used for one."""
+        if not self._lives(self._swept_s):
+            self._swept_s, known = self._clock(), self._prefixes
+            self._prefixes = {
+                key: one for key, one in known.items() if one.waiting or one.lead.locked() or self._lives(one.used_s)
+            }
+
+
+def _prefixes(request: ModelRequest) -> Iterator[tuple[CacheLevel, int, list[str]]]:
+    """Each prefix of a prompt, the shorter first: its level, its length and its text."""
+    yield "system", len(request.system), [request.system]
+    first = request.messages[0].text
+    if shared := shared_chars(first):
+        yield "shared", len(request.system) + 1 + shared, [request.system, first[:shared]]

@@ -1,0 +1,139 @@
+"""The models that a run talks to, composed of small ones: replies from the cache, one of a prefix first, a gate and a
+budget before each call, and the provider's own model innermost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from igent import codec
+from igent.accounting.budget import Budget
+from igent.domain.records import Json
+from igent.models.base import ChatModel, ModelEvent, ModelRequest
+from igent.models.budgeted import BudgetedModel
+from igent.models.cache import CachedModel
+from igent.models.halt import Halt
+from igent.models.limits import Gate, LimitedModel
+from igent.models.prefixes import PrefixModel
+from igent.models.rules import RulesModel, keyword_judgement
+from igent.models.simulated import LATENCIES, SimulatedModel
+from igent.store.replies import Replies
+from igent.workflows.session import Session
+from igent.workflows.settings import ModelName, provider_of
+
+__all__ = ["Providers", "open_providers", "replies_path"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """What a run asks: `model` answers every request, whichever model that names."""
+
+    model: ChatModel
+    gates: Mapping[ModelName, Gate]
+    prefixes: PrefixModel | None
+    replies: Replies | None
+
+    def as_record(self) -> dict[str, Json]:
+        """How the calls went, for `run.json`."""
+        record: dict[str, Json] = {"gates": {name: gate.as_record() for name, gate in self.gates.items()}}
+        if self.prefixes is not None:
+            record["prompt_cache"] = self.prefixes.as_record()
+        if self.replies is not None and self.replies.failure is not None:
+            record["response_cache_failure"] = self.replies.failure
+        return record
+
+
+class _Routed:
+    """Each request goes to the model that it names."""
+
+    def __init__(self, routes: Mapping[ModelName, ChatModel]) -> None:
+        self._routes = routes
+
+    @property
+    def name(self) -> str:
+        """The names that a run records."""
+        return ", ".join(self._routes)
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """The stream of the model that is asked."""
+        return self._routes[request.model or next(iter(self._routes))].stream(request)
+
+
+@asynccontextmanager
+async def open_providers(session: Session, budget: Budget | None, halt: Halt) -> AsyncIterator[Providers]:
+    """Everything between a call and its provider, open as long as it is used."""
+    async with AsyncExitStack() as stack:
+        gates = {
+            name: Gate(concurrency=session.pace.concurrency, halt=halt, now=session.rim.now) for name in session.models
+        }
+        routes: dict[ModelName, ChatModel] = {}
+        for name, gate in gates.items():
+            model = await stack.enter_async_context(_provided(session, name, gate))
+            if budget is not None:
+                model = BudgetedModel(model, budget=budget, price_of=session.prices.maybe, halt=halt)
+            routes[name] = LimitedModel(model, gate)
+        model, prefixes = _Routed(routes), None
+        if session.caches_prompts:
+            model = prefixes = PrefixModel(
+                model, minimums=session.cacheable_prefix, clock=session.rim.monotonic, block=session.pace.window // 4
+            )
+        path, replies = replies_path(session), None
+        if path is not None:
+            replies = await stack.enter_async_context(Replies.open(path))
+            model = CachedModel(model, replies)
+        yield Providers(model=model, gates=gates, prefixes=prefixes, replies=replies)
+
+
+def replies_path(session: Session) -> Path | None:
+    """Where the replies of a run are kept, None where they are not.
+
+    An endpoint of one's own has a file of its own, for it may call anything by the name of a known model.
+    """
+    if not session.caches_replies or session.rim.cache_dir is None:
+        return None
+    urls = [session.rim.base_url, session.rim.openai_url]
+    return session.rim.cache_dir / (f"replies-{codec.digest([*urls])[:8]}.sqlite3" if any(urls) else "replies.sqlite3")
+
+
+def _provided(session: Session, name: ModelName, gate: Gate) -> AbstractAsyncContextManager[ChatModel]:
+    match provider_of(name):
+        case "offline":
+            return nullcontext(_offline(session, name))
+        case "anthropic":
+            return _claude(session, name, gate)
+        case "openai":
+            return _openai(session, name, gate)
+
+
+def _offline(session: Session, name: ModelName) -> ChatModel:
+    if name == "rules":
+        return RulesModel()
+    return SimulatedModel(
+        RulesModel(keyword_judgement(session.inputs.market)),
+        sleep=session.rim.sleep,
+        seed=session.settings.seed,
+        latency=LATENCIES[session.settings.mock_latency],
+        error_rate=session.settings.mock_errors,
+    )
+
+
+def _claude(session: Session, name: ModelName, gate: Gate) -> AbstractAsyncContextManager[ChatModel]:
+    # The SDK takes most of a second to import: only a run that calls it does.
+    from igent.models.anthropic import Access, AnthropicModel
+
+    access = Access(api_key=session.rim.api_key or "", base_url=session.rim.base_url, aiohttp=True)
+    return AnthropicModel.open(access, model=name, idle_s=session.pace.idle_s, on_headers=gate.observe)
+
+
+def _openai(session: Session, name: ModelName, gate: Gate) -> AbstractAsyncContextManager[ChatModel]:
+    from igent.models.openai import Access, OpenAIModel
+    from igent.models.openai_limits import rate_limits
+
+    def observe(headers: Mapping[str, str]) -> None:
+        gate.observe(rate_limits(headers, now=session.rim.now()))
+
+    access = Access(api_key=session.rim.openai_key or "", base_url=session.rim.openai_url, aiohttp=True)
+    name = name.removeprefix("openai:")
+    return OpenAIModel.open(access, model=name, idle_s=session.pace.idle_s, on_headers=observe)
