@@ -109,14 +109,14 @@ class Budget:
         if spent + sum(each) <= self._max_usd:
             return None
         told = f"{usd_text(spent)} are spent and a call can take {usd_text(each[-1])}"
-        return f"the cap of {self._max_usd:f} dollars is reached, {told}: resume with a higher cap"
+        return f"the cap of {self._max_usd:f} dollars is reached, {told}: raise --max-cost"
 
     def _excess_tokens(self, wanted: Sequence[Reservation]) -> str | None:
         spent = prompt_tokens(self._spent.usage) + self._spent.usage.output_tokens
         if self._max_tokens is None or spent + sum(one.tokens for one in wanted) <= self._max_tokens:
             return None
         told = f"{spent} are spent and a call can take {wanted[-1].tokens}"
-        return f"the cap of {self._max_tokens} tokens is reached, {told}: resume with a higher cap"
+        return f"the cap of {self._max_tokens} tokens is reached, {told}: raise --max-tokens"
 
 
 def _reservation(most: Most, price: Price | None) -> Reservation:

@@ -59,7 +59,8 @@ def estimate(plan: Sequence[PlannedRegistration], terms: Terms, history: History
     trials = Trials(sample, history, slots=terms.slots, parallel_phases=terms.parallel_phases, gates=held)
     tried = [trials.trial(draws) for _ in range(_TRIALS)]
     calls_s = [one.seconds + one.busy_s * (times - 1) / terms.slots for one in tried]
-    prompts, few = (_Prompts.of(some, held, pace_s=median(calls_s) / max(len(asked), 1)) for some in (asked, sample))
+    pace_s, parallel = median(calls_s) / max(len(asked), 1), terms.parallel_phases
+    prompts, few = (_Prompts.of(some, held, pace_s=pace_s, parallel=parallel) for some in (asked, sample))
     accounts = [_Account.of(one, prompts, few, times=times) for one in tried]
     sums = [account.usage for account in accounts]
     models = {seat.agent: seat.model for _, _, seat in _turns(asked, expected=False)}
@@ -86,17 +87,25 @@ class _Prompts:
     written: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, plan: Sequence[PlannedRegistration], held: frozenset[str], *, pace_s: float) -> _Prompts:
-        """Those of a plan whose registrations follow each other in `pace_s`."""
-        found, last = cls(), dict[str, int]()
+    def of(
+        cls, plan: Sequence[PlannedRegistration], held: frozenset[str], *, pace_s: float, parallel: bool
+    ) -> _Prompts:
+        """Those of a plan whose registrations follow each other in `pace_s`.
+
+        A prefix that all who have it ask with at the start is written by the first of them; any other, such as a
+        critic's, by the second, since nobody knows of one when the first is sent.
+        """
+        found, kept, used = cls(), dict[str, int](), set[str]()
         for index, phase, seat in _turns(plan):
             found.whole[seat.agent] += phase.chars_for(seat)
+            at_start = seat is phase.matcher and (parallel or phase is plan[index].asked[0])
             begin = 0
             for key, chars in phase.shared_by(seat):
-                if key in held:
-                    warm = key in last and (index - last[key]) * pace_s <= _CACHED_S
+                if key in held and (at_start or key in used):
+                    warm = key in kept and (index - kept[key]) * pace_s <= _CACHED_S
                     (found.read if warm else found.written)[seat.agent] += chars - begin
-                    begin, last[key] = chars, index
+                    begin, kept[key] = chars, index
+                used.add(key)
         return found
 
 

@@ -155,10 +155,13 @@ class Calls:
         deadline_s = self._settings.deadline_s
         try:
             async with asyncio.timeout(deadline_s):
-                while reading.end is None and not (reading.answer is not None and self._settings.early_json):
-                    reading.take(await _next(stream, reading.request))
+                async for event in stream:
+                    reading.take(event)
+                    if reading.end is not None or (reading.answer is not None and self._settings.early_json):
+                        return
         except TimeoutError:
             raise ModelTimeout(_name(reading.request), deadline_s) from None
+        raise _cut_off(reading.request)
 
     async def _linger(self, stream: AsyncGenerator[ModelEvent, None], reading: Reading) -> None:
         """Read an answered stream to its end, unless it says more than white space or takes too long."""
@@ -191,7 +194,11 @@ async def _next(stream: AsyncGenerator[ModelEvent, None], request: ModelRequest)
     try:
         return await anext(stream)
     except StopAsyncIteration:
-        raise ModelUnavailable(_name(request), "the stream was cut off before the reply was complete") from None
+        raise _cut_off(request) from None
+
+
+def _cut_off(request: ModelRequest) -> ModelUnavailable:
+    return ModelUnavailable(_name(request), "the stream was cut off before the reply was complete")
 
 
 def _name(request: ModelRequest) -> str:

@@ -1,8 +1,8 @@
 """The agents of one registration: AutoGen `AssistantAgent`s, made fresh, driven through an exchange turn by turn.
 
 The crew drives its agents directly. A team of one costs eight times as much per turn (`make bench`), hides the type of
-an error and cannot stop a stream. In a shared conversation an agent hears, before it is asked, every turn since its
-last one.
+an error and cannot stop a stream. In a shared conversation an agent hears every turn since its last one: behind its first
+question, which begins with what other households share and a provider can keep, and before each later one.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Crew:
         seat.asked = ask
         earlier = self._said[seat.heard :] if self._troupe.shared else []
         messages = [TextMessage(content=text, source=name) for name, text in earlier if name != spec.name]
-        messages.append(TextMessage(content=ask.text, source="igent"))
+        messages.insert(len(messages) if seat.heard else 0, TextMessage(content=ask.text, source="igent"))
         reply = await _reply(seat.agent, messages)
         self._said.append((spec.name, reply))
         seat.heard = len(self._said)

@@ -6,7 +6,8 @@ around it. Nothing is repaired and nothing defaults.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -17,18 +18,19 @@ from igent.domain.records import Json, Payment
 from igent.domain.rules import MAX_OFFERS
 from igent.domain.verify import MatchDecision, OrderDecision, Ruling
 
-__all__ = ["Answer", "Critique", "ReplyKind", "find_answer", "maybe_answer", "reply_schema"]
+__all__ = ["Answer", "Critique", "ReplyKind", "find_answer", "maybe_answer", "order_reply", "reply_schema"]
 
 ReplyKind = Literal["match", "order", "critique"]
 
-# Bounds on what one household's answer can need; a reply past them is a runaway. Ids are as short as igent makes them.
+# Bounds on what one household's answer can need; a reply past them is a runaway. Ids are as short as igent makes them,
+# and no incentive has more rulings than there are offers.
 _Id = Annotated[str, Field(max_length=16)]
+# An incentive, or with a colon and an offer behind it where the ruling depends on the offer.
+_Ruled = Annotated[str, Field(pattern=r"^[^:]{1,16}(:[^:]{1,16})?$")]
 _Words = Annotated[str, Field(min_length=1, max_length=300)]
 _Why = Annotated[str, Field(max_length=1_000)]
 _MAX_IDS = MAX_OFFERS
 _MAX_WORDS = 16
-
-_PerOffer = Annotated[dict[_Id, Ruling], Field(max_length=_MAX_IDS)]
 
 VetoCode = Literal["note-ignored", "tier-order", "offer-excluded", "payment", "incentive", "other"]
 
@@ -44,8 +46,12 @@ class _Match(_Reply):
 
 
 class _Order(_Reply):
+    """An absent list is an empty one: output is what takes time. An incentive that none names is one not ruled on."""
+
     payment: Payment | None
-    incentives: Annotated[dict[_Id, Ruling | _PerOffer], Field(max_length=_MAX_IDS)]
+    yes: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = []
+    no: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = []
+    unsure: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = []
     words: Annotated[list[_Words], Field(max_length=_MAX_WORDS)] = []
     why: _Why = ""
 
@@ -72,17 +78,14 @@ class _Plain(GenerateJsonSchema):
 
 
 def reply_schema(kind: ReplyKind) -> dict[str, Json]:
-    """The JSON Schema of an answer of that kind, bounds included.
-
-    An order's incentives are keyed by id, so its schema has objects with free keys; the others have none.
-    """
+    """The JSON Schema of an answer of that kind, bounds included; its every object is closed."""
     forms: dict[ReplyKind, type[BaseModel]] = {"match": _Match, "order": _Order, "critique": Critique}
     schema = forms[kind].model_json_schema(schema_generator=_Plain)
     return {key: value for key, value in schema.items() if key not in ("title", "description")}
 
 
 def maybe_answer(kind: ReplyKind, candidate: bytes) -> Answer | None:
-    """The answer that one complete JSON object is, or None where it does not fit the schema."""
+    """The answer that one complete JSON object is; None where it does not fit its schema or rules on a thing twice."""
     try:
         if kind == "match":
             return _match(_Match.model_validate_json(candidate))
@@ -99,10 +102,38 @@ def find_answer(kind: ReplyKind, reply: str) -> Answer | None:
     return next((answer for answer in answers if answer is not None), None)
 
 
+def order_reply(decision: Mapping[str, Json]) -> dict[str, Json]:
+    """The reply that is read as a decision, which is given as its record and its `why`; what is empty is left out."""
+    lists: dict[str, list[Json]] = {"yes": [], "no": [], "unsure": []}
+    for incentive, ruling in cast(Mapping[str, str | Mapping[str, str]], decision["incentives"]).items():
+        if isinstance(ruling, str):
+            lists[ruling].append(incentive)
+        else:
+            for offer, each in ruling.items():
+                lists[each].append(f"{incentive}:{offer}")
+    reply = {"payment": decision["payment"], **lists, "words": decision["words"], "why": decision["why"]}
+    return {key: value for key, value in reply.items() if value != []}
+
+
 def _match(reply: _Match) -> MatchDecision:
     fit = None if reply.fit is None else tuple(tuple(tier) for tier in reply.fit)
     return MatchDecision(fit=fit, words=tuple(reply.words), why=reply.why)
 
 
-def _order(reply: _Order) -> OrderDecision:
-    return OrderDecision(payment=reply.payment, incentives=reply.incentives, words=tuple(reply.words), why=reply.why)
+def _order(reply: _Order) -> OrderDecision | None:
+    rulings = _rulings({"yes": reply.yes, "no": reply.no, "unsure": reply.unsure})
+    if rulings is None:
+        return None
+    return OrderDecision(payment=reply.payment, incentives=rulings, words=tuple(reply.words), why=reply.why)
+
+
+def _rulings(lists: Mapping[Ruling, Sequence[str]]) -> dict[str, Ruling | dict[str, Ruling]] | None:
+    """The rulings by incentive, each for all offers or per offer; None where anything is ruled on twice."""
+    found: dict[str, dict[str, Ruling]] = {}  # by offer, "" for all of them
+    for ruling, entries in lists.items():
+        for incentive, _, offer in (entry.partition(":") for entry in entries):
+            found.setdefault(incentive, {})[offer] = ruling
+    repeated = sum(map(len, found.values())) < sum(map(len, lists.values()))
+    if repeated or any("" in by_offer and len(by_offer) > 1 for by_offer in found.values()):
+        return None
+    return {incentive: by_offer.get("", by_offer) for incentive, by_offer in found.items()}

@@ -63,5 +63,5 @@ class Market(Protocol):
         ...
 
     def keyword_order(self, shown: Shown) -> dict[str, Json]:
-        """A stand-in's phase-2 reply by keywords of the note and the incentives, for simulations."""
+        """A stand-in's phase-2 decision by keywords of the note and the incentives, for simulations."""
         ...

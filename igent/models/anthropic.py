@@ -7,11 +7,11 @@ counts only once the provider has said that it is over.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Self, TypeVar
+from typing import Self
 
 import anthropic
 import httpx2
@@ -20,11 +20,12 @@ from igent.models.anthropic_body import message_body
 from igent.models.anthropic_errors import FAULTS, mapped, told
 from igent.models.anthropic_reply import HeardMessage
 from igent.models.base import ModelEvent, ModelRequest, PromptRead, Sent
-from igent.models.streams import IDLE_S, OnHeaders, drain, heard_within
+from igent.models.streams import IDLE_S, OnHeaders, Patience, drain
 
 __all__ = ["Access", "AnthropicModel"]
 
-_T = TypeVar("_T")
+# `Patience` bounds every wait for a piece; a transport that does so too sets a timer of its own for each of them.
+_TIMEOUT = httpx2.Timeout(600, connect=5, read=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class AnthropicModel:
         idle_s: float = IDLE_S,
         on_headers: OnHeaders | None = None,
     ) -> None:
-        self._client = client.with_options(max_retries=0)
+        self._client = client.with_options(max_retries=0, timeout=_TIMEOUT)
         self._model, self._idle_s, self._on_headers = model, idle_s, on_headers
 
     @classmethod
@@ -90,10 +91,16 @@ class AnthropicModel:
         """
         model, heard = request.model or self._model, HeardMessage()
         yield Sent()
-        response = await self._within(self._asked(request, model), model)
-        body = response.aiter_bytes()
+        patience = Patience(self._idle_s, model=model, faults=FAULTS, fault=mapped)
+        with patience:
+            response = await self._asked(request, model)
+        body = _pieces(response)
         try:
-            while not heard.over and (sign := await self._within(_next_sign(heard, body), model)) is not None:
+            while not heard.over:
+                with patience:
+                    sign = await _next_sign(heard, body)
+                if sign is None:
+                    break
                 if sign:
                     yield sign
             if heard.error is not None:
@@ -102,6 +109,7 @@ class AnthropicModel:
             await drain(body, FAULTS)
             yield end
         finally:
+            patience.close()
             await response.aclose()
 
     async def _asked(self, request: ModelRequest, model: str) -> httpx2.Response:
@@ -114,9 +122,6 @@ class AnthropicModel:
         self._tell(events.response)
         return events.response
 
-    async def _within(self, step: Awaitable[_T], model: str) -> _T:
-        return await heard_within(self._idle_s, step, model=model, faults=FAULTS, fault=mapped)
-
     def _tell(self, response: httpx2.Response) -> None:
         if self._on_headers is not None:
             # With the provider's own time of day, by which its limits are whole again.
@@ -124,7 +129,14 @@ class AnthropicModel:
             self._on_headers({name: response.headers[name] for name in names})
 
 
-async def _next_sign(heard: HeardMessage, body: AsyncGenerator[bytes, None]) -> str | PromptRead | None:
+def _pieces(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """The body as it comes; where nothing is to be unpacked, past two layers that would hand on every piece."""
+    if "content-encoding" in response.headers or not isinstance(response.stream, httpx2.AsyncByteStream):
+        return response.aiter_bytes()
+    return aiter(response.stream)
+
+
+async def _next_sign(heard: HeardMessage, body: AsyncIterator[bytes]) -> str | PromptRead | None:
     """Read on until the model shows life, or until nothing more comes."""
     while (sign := heard.maybe_sign()) is None:
         if (piece := await anext(body, None)) is None:

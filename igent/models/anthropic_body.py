@@ -1,7 +1,7 @@
 """A request as the Messages API takes it: the same bytes for the same request, and nothing left to a model's defaults.
 
-There is no temperature and no prefilled answer, which the API refuses. The form of a reply is its grammar, where it has
-one. At most two of the four breakpoints that the API allows are set, and where they are set no word changes.
+There is no temperature and no prefilled answer, which the API refuses. The form of a reply is its grammar. At most two
+of the four breakpoints that the API allows are set, and where they are set no word changes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from anthropic import types as wire
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
 
 from igent.dialogue.prompts import shared_chars
-from igent.dialogue.replies import ReplyKind
+from igent.dialogue.replies import ReplyKind, reply_schema
 from igent.models.base import Message, ModelRequest
-from igent.models.grammar import maybe_closed_schema
 
 __all__ = ["message_body"]
 
@@ -42,10 +41,9 @@ def message_body(request: ModelRequest, *, model: str) -> MessageCreateParamsStr
         "max_tokens": request.max_tokens,
         "messages": [_message(message, 0 if place else shared) for place, message in enumerate(request.messages)],
         "thinking": _thinking(request, model),
+        "output_config": _output(request, model),
         "stream": True,
     }
-    if output := _output(request, model):
-        body["output_config"] = output
     if request.system:  # an empty block is refused
         body["system"] = [_text(request.system, kept="system" in request.cache_at)]
     return body
@@ -65,10 +63,7 @@ def _message(message: Message, kept_chars: int) -> wire.MessageParam:
 
 
 def _output(request: ModelRequest, model: str) -> wire.OutputConfigParam:
-    output: wire.OutputConfigParam = {}
-    grammar = _grammar(request.kind)
-    if grammar is not None:
-        output["format"] = grammar
+    output: wire.OutputConfigParam = {"format": _grammar(request.kind)}
     if not model.startswith(_WITHOUT_EFFORT):
         output["effort"] = cast(Literal["low", "medium", "high"], request.effort or _EFFORT)
     return output
@@ -86,7 +81,6 @@ def _thinking(request: ModelRequest, model: str) -> wire.ThinkingConfigParam:
 
 
 @cache
-def _grammar(kind: ReplyKind) -> wire.JSONOutputFormatParam | None:
-    """What a reply's schema is to the provider, which closes every object: None for a reply with free keys."""
-    schema = maybe_closed_schema(kind)
-    return None if schema is None else {"type": "json_schema", "schema": anthropic.transform_schema(schema)}
+def _grammar(kind: ReplyKind) -> wire.JSONOutputFormatParam:
+    """What a reply's schema is to the provider: its bounds and patterns are told, not enforced."""
+    return {"type": "json_schema", "schema": anthropic.transform_schema(reply_schema(kind))}

@@ -15,10 +15,9 @@ from openai.types.chat import ChatCompletionMessageParam
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 from openai.types.shared_params import ResponseFormatJSONSchema
 
-from igent.dialogue.replies import ReplyKind
+from igent.dialogue.replies import ReplyKind, reply_schema
 from igent.domain.records import Json
 from igent.models.base import ModelRequest
-from igent.models.grammar import maybe_closed_schema
 
 __all__ = ["Part", "chat_body", "first_unknown", "maybe_unknown"]
 
@@ -47,9 +46,9 @@ _LEAST_EFFORT = (
     (re.compile(r"gpt-oss|o[134](?:-|$)"), "low"),
 )
 
-# Strict schemas know no lengths (https://developers.openai.com/api/docs/guides/structured-outputs, November 2026), and
-# every reply is held against its bounds anyway.
-_BOUNDS = {"maxItems", "maxLength", "maxProperties", "minItems", "minLength"}
+# Strict schemas know no lengths (https://developers.openai.com/api/docs/guides/structured-outputs, November 2026), nor
+# everywhere patterns, and every reply is held against its bounds anyway.
+_BOUNDS = {"maxItems", "maxLength", "minItems", "minLength", "pattern"}
 
 
 def first_unknown(host: str) -> frozenset[Part]:
@@ -65,9 +64,9 @@ def chat_body(
     body["max_completion_tokens" if "max_tokens" in unknown else "max_tokens"] = request.max_tokens
     if "stream_options" not in unknown:
         body["stream_options"] = {"include_usage": True}
-    grammar, effort = _grammar(request.kind), _effort(request, model)
-    if grammar is not None and "response_format" not in unknown:
-        body["response_format"] = grammar
+    if "response_format" not in unknown:
+        body["response_format"] = _grammar(request.kind)
+    effort = _effort(request, model)
     if effort is not None and "reasoning_effort" not in unknown:
         body["reasoning_effort"] = cast(Literal["none", "minimal", "low", "medium", "high"], effort)
     return body
@@ -93,11 +92,8 @@ def _effort(request: ModelRequest, model: str) -> str | None:
 
 
 @cache
-def _grammar(kind: ReplyKind) -> ResponseFormatJSONSchema | None:
-    schema = maybe_closed_schema(kind)
-    if schema is None:
-        return None
-    strict = cast(dict[str, object], _strict(schema))
+def _grammar(kind: ReplyKind) -> ResponseFormatJSONSchema:
+    strict = cast(dict[str, object], _strict(reply_schema(kind)))
     return {"type": "json_schema", "json_schema": {"name": kind, "strict": True, "schema": strict}}
 
 

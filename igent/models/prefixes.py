@@ -33,9 +33,13 @@ _MAX_GROUPS = 4_096
 
 @dataclass(slots=True)
 class _Prefix:
-    """One prefix of one model: who waits with it, who goes first, when it was last sent and last known to be kept."""
+    """One prefix of one model: who waits with it, who goes first, when it was last sent and last known to be kept.
+
+    One that was `declined` the provider finds too short, whatever its length in characters says.
+    """
 
     waiting: int = 0
+    declined: bool = False
     used_s: float = -inf
     kept_s: float = -inf
     lead: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -107,7 +111,8 @@ class PrefixModel:
     """A `ChatModel` around one with a gate: whoever waits for another's prefix waits here and holds no place there.
 
     `minimums` tells a model's shortest cacheable prefix in tokens, or None where it has or knows none; `clock` is in
-    seconds. How long the one that goes first keeps the others waiting is bounded by what bounds its own first byte.
+    seconds. How long the one that goes first keeps the others waiting is bounded by what bounds its own first byte;
+    one that is alone with its prefix waits `company_s` for others, who may still be looked up in a cache of replies.
     Within blocks of `block` registrations the inner model is given those with the same candidates one after another.
     """
 
@@ -118,8 +123,10 @@ class PrefixModel:
         minimums: Callable[[str], int | None],
         clock: Callable[[], float],
         block: int,
+        company_s: float = 0.0,
     ) -> None:
         self._inner, self._minimums, self._clock, self._block = inner, minimums, clock, block
+        self._company_s = company_s
         self._prefixes: dict[str, _Prefix] = {}
         self._swept_s = clock()
         self._firsts: dict[tuple[int, str], int] = {}
@@ -194,12 +201,18 @@ class PrefixModel:
                 await prefix.lead.acquire()
                 if self._lives(prefix.kept_s):
                     prefix.lead.release()
-                elif prefix.waiting > 1 or self._lives(prefix.used_s):
-                    call.led.append(prefix)
                 else:
-                    prefix.lead.release()
-                    continue
+                    call.led.append(prefix)
+                    if not await self._in_company(prefix):
+                        call.led.pop().lead.release()
+                        continue
             call.marked.append(part)
+
+    async def _in_company(self, prefix: _Prefix) -> bool:
+        """Whether others use a prefix too, now or not long ago."""
+        if prefix.waiting == 1 and not self._lives(prefix.used_s):
+            await asyncio.sleep(self._company_s)
+        return prefix.waiting > 1 or self._lives(prefix.used_s)
 
     def _hear(self, call: _Call, event: PromptRead | str | ReplyEnd) -> None:
         if not call.begun:
@@ -212,6 +225,9 @@ class PrefixModel:
     def _count(self, call: _Call, usage: Usage) -> None:
         own, scale = _Scale(len(call.request.prompt), prompt_tokens(usage)), self._scale(call.model)
         scale.chars, scale.tokens = scale.chars + own.chars, scale.tokens + own.tokens
+        if usage.input_tokens == own.tokens:
+            for part in call.marked:
+                part.prefix.declined = True
         could = [part.chars * own.tokens // own.chars for part in self._cacheable(call, call.repeated, own)]
         key = call.model, call.request.agent
         self._uses[key] = self._uses.get(key, PrefixUse()) + PrefixUse(
@@ -223,9 +239,10 @@ class PrefixModel:
         )
 
     def _cacheable(self, call: _Call, parts: list[_Part], scale: _Scale) -> list[_Part]:
-        """Those that are as long as the model asks."""
+        """Those that are as long as the model asks, as far as is known."""
         minimum = self._minimums(call.model)
-        return [] if minimum is None else [part for part in parts if part.chars * scale.tokens >= minimum * scale.chars]
+        long = [] if minimum is None else [one for one in parts if one.chars * scale.tokens >= minimum * scale.chars]
+        return [part for part in long if not part.prefix.declined]
 
     def _scale(self, model: str) -> _Scale:
         return self._scales.setdefault(model, _Scale())

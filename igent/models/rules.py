@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from igent import codec
 from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.prompts import read_shown
+from igent.dialogue.replies import order_reply
 from igent.domain.records import Json
 from igent.markets.base import Facts, Market, Shown
 from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, chunks
@@ -24,7 +25,7 @@ CHUNK_CHARS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """How to answer a matcher's two tasks: functions from what a prompt shows to the reply's object."""
+    """How to answer a matcher's two tasks: functions from what a prompt shows to a decision: its record and `why`."""
 
     match: Callable[[Shown], dict[str, Json]]
     order: Callable[[Shown], dict[str, Json]]
@@ -53,7 +54,9 @@ class RulesModel:
     def _reply(self, request: ModelRequest) -> dict[str, Json]:
         shown = read_shown(_opening(request))
         own = self._judgement.match(shown) if shown.task == "match" else self._judgement.order(shown)
-        return _critique(own, shown) if request.kind == "critique" else own
+        if request.kind == "critique":
+            return _critique(own, shown)
+        return own if shown.task == "match" else order_reply(own)
 
 
 def keyword_judgement(market: Market) -> Judgement:

@@ -115,7 +115,8 @@ def _wrong_id(text: str, kind: str) -> str:
     if kind == "match":
         return text.replace('"fit":[[', '"fit":[["o0",', 1).replace('"fit":null', '"fit":[["o0"]]', 1)
     if kind == "order":
-        return text.replace('"incentives":{', '"incentives":{"i0":"yes",', 1).replace('"yes",}', '"yes"}', 1)
+        spoiled = text.replace('"yes":[', '"yes":["i0",', 1)
+        return spoiled if spoiled != text else text.replace("{", '{"yes":["i0"],', 1)
     return text.replace('"verdict":"', '"verdict":"maybe-', 1)
 
 

@@ -8,14 +8,25 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
-from typing import TypeAlias, TypeVar
+from contextlib import closing, suppress
+from typing import TypeAlias, TypeVar, cast
 
 import httpx2
 
 from igent.errors import ModelError, ModelUnavailable
 
-__all__ = ["BREAKS", "DRAIN_S", "IDLE_S", "OnHeaders", "UNSENDABLE", "drain", "heard_within", "quoted", "seconds_told"]
+__all__ = [
+    "BREAKS",
+    "DRAIN_S",
+    "IDLE_S",
+    "OnHeaders",
+    "Patience",
+    "UNSENDABLE",
+    "drain",
+    "heard_within",
+    "quoted",
+    "seconds_told",
+]
 
 # Silence before the first event and between two. A first token takes 0.7 to 2 s, and several times that when a provider
 # is busy. Pings do not count: a stream that does nothing else is one whose model is gone.
@@ -48,6 +59,62 @@ OnHeaders: TypeAlias = Callable[[Mapping[str, str]], None]
 _T = TypeVar("_T")
 
 
+class Patience:
+    """Every wait of one call for its provider, as `with`: silence and all `faults` leave it as igent's errors.
+
+    Each may take `idle_s`. They share one timer, which looks when the silence began: setting one for every event takes
+    as long as reading the event. It is closed by an error, and to be closed at the end.
+    """
+
+    def __init__(
+        self,
+        idle_s: float,
+        *,
+        model: str,
+        faults: tuple[type[Exception], ...],
+        fault: Callable[..., ModelError],
+    ) -> None:
+        self._idle_s, self._model, self._faults, self._fault = idle_s, model, faults, fault
+        self._loop = asyncio.get_running_loop()
+        self._since_s, self._expired = 0.0, False
+        self._waiting: asyncio.Task[object] | None = None
+        self._cancelling = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> None:
+        # Waits of one stream need not be of one task: it lingers in another.
+        self._waiting = task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._cancelling, self._since_s = task.cancelling(), self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._since_s + self._idle_s, self._look)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        task, self._waiting = self._waiting, None
+        if error is not None:
+            self.close()
+        if self._expired and task is not None and task.uncancel() <= self._cancelling:
+            raise ModelUnavailable(self._model, f"silent for {self._idle_s:g} s") from None
+        if isinstance(error, self._faults):
+            # Without its cause: transports quote headers in their messages, and one of them is the key.
+            raise self._fault(error, model=self._model) from None
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        """Give up a wait that has taken too long, or look again when it will have; without one the next starts anew."""
+        self._timer = None
+        if self._waiting is None:
+            return
+        due_s = self._since_s + self._idle_s
+        if self._loop.time() < due_s:
+            self._timer = self._loop.call_at(due_s, self._look)
+        else:
+            self._expired = self._waiting.cancel()
+
+
 async def heard_within(
     idle_s: float,
     step: Awaitable[_T],
@@ -56,15 +123,9 @@ async def heard_within(
     faults: tuple[type[Exception], ...],
     fault: Callable[..., ModelError],
 ) -> _T:
-    """Wait for the next thing a provider does; its silence and every one of `faults` leave as igent's errors."""
-    try:
-        async with asyncio.timeout(idle_s) as idle:
-            return await step
-    except faults as error:
-        if idle.expired():
-            raise ModelUnavailable(model, f"silent for {idle_s:g} s") from None
-        # Without its cause: transports quote headers in their messages, and one of them is the key.
-        raise fault(error, model=model) from None
+    """Wait for one thing that a provider does, with patience."""
+    with closing(Patience(idle_s, model=model, faults=faults, fault=fault)) as patience, patience:
+        return await step
 
 
 async def drain(rest: AsyncIterator[object], faults: tuple[type[Exception], ...]) -> None:

@@ -126,7 +126,7 @@ class _Planner:
         )
 
     def _unread(self, planned: Planned, first: PlannedPhase) -> PlannedPhase:
-        """The second phase of one conversation, which opens with replies that are still to come: like the first."""
+        """The second phase of one conversation, which goes on with replies that are still to come: like the first."""
         phase = self._session.constellation.phases[1]
         seat = self._seats[phase.matcher.name]
         return PlannedPhase(
@@ -134,6 +134,7 @@ class _Planner:
             critic=self._seats[phase.critic.name] if phase.critic else None,
             critic_expected=self._hears_critic(planned, phase),
             prompt_chars=first.chars_for(seat),
+            shared=tuple(first.shared_by(seat)),
             cached=first.cached,
         )
 

@@ -25,6 +25,9 @@ from igent.workflows.settings import ModelName, provider_of
 
 __all__ = ["Providers", "open_providers", "replies_path"]
 
+# Longer than it takes to look up a window's worth of replies on disk, and a fortieth of a call.
+_COMPANY_S = 0.025
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Providers:
@@ -77,7 +80,11 @@ async def open_providers(session: Session, budget: Budget | None, halt: Halt) ->
         model, prefixes = _Routed(routes), None
         if session.caches_prompts:
             model = prefixes = PrefixModel(
-                model, minimums=session.cacheable_prefix, clock=session.rim.monotonic, block=session.pace.window // 4
+                model,
+                minimums=session.cacheable_prefix,
+                clock=session.rim.monotonic,
+                block=session.pace.window // 4,
+                company_s=_COMPANY_S,
             )
         path, replies = replies_path(session), None
         if path is not None:

@@ -142,14 +142,14 @@ def test_cache_reads_count_towards_the_tokens() -> None:
     budget = Budget(max_tokens=1_000)
     budget.settle(taken(budget), Usage(cache_read_tokens=1))
     assert budget.maybe_refusal(MOST, PRICE) == (
-        "the cap of 1000 tokens is reached, 1 are spent and a call can take 1000: resume with a higher cap"
+        "the cap of 1000 tokens is reached, 1 are spent and a call can take 1000: raise --max-tokens"
     )
 
 
 def test_a_refusal_names_the_cap_what_was_spent_and_how_to_go_on() -> None:
     budget = Budget(max_usd=Decimal("2.50"), spent=Bill(usd=Decimal("2.4990001")))
     assert budget.maybe_refusal(MOST, PRICE) == (
-        "the cap of 2.50 dollars is reached, 2.499000 are spent and a call can take 0.002000: resume with a higher cap"
+        "the cap of 2.50 dollars is reached, 2.499000 are spent and a call can take 0.002000: raise --max-cost"
     )
 
 

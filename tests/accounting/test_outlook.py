@@ -242,6 +242,12 @@ def test_shared_beginnings_are_written_once_and_read_afterwards() -> None:
     assert tokens(plan) == (2_000, 800, 7_200)
 
 
+@pytest.mark.parametrize(("parallel", "counts"), [(True, (4_000, 1_600, 14_400)), (False, (4_800, 1_600, 13_600))])
+def test_what_is_asked_later_is_written_from_its_second_use_on(parallel: bool, counts: tuple[int, int, int]) -> None:
+    first, second = (replace(ONCE, matcher=replace(MATCHER, agent=name), shared=(("offers", 2_640),)) for name in "ab")
+    assert tokens(registrations(10, first, second), terms=replace(CACHING, parallel_phases=parallel)) == counts
+
+
 def test_a_longer_beginning_adds_to_the_shorter_one_before_it() -> None:
     phases = [replace(ONCE, shared=(("system", 1_980), (offers, 2_640))) for offers in "aabb"]
     assert tokens([PlannedRegistration(noted=False, phases=(one,)) for one in phases]) == (800, 1_000, 2_200)

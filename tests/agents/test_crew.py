@@ -45,7 +45,7 @@ ALL_EQUAL = '{"fit":[["o1","o2","o3"]]}'
 RANKED = '{"fit":[["o2"],["o1","o3"]],"words":["all black"]}'
 BROKEN = MatchDecision(fit=(("o9",),), words=("all black",))
 UNKNOWN = '{"fit":[["o9"]],"words":["all black"]}'
-LOAN = '{"payment":"loan","incentives":{},"words":["monthly"]}'
+LOAN = '{"payment":"loan","words":["monthly"]}'
 APPROVE, VETO = '{"verdict":"approve"}', '{"verdict":"veto","codes":["tier-order"]}'
 
 
@@ -177,7 +177,7 @@ async def test_what_was_no_answer_is_not_heard_by_later_agents() -> None:
     async with crew_over(model, shared=True) as crew:
         await crew.hold(exchange(matching("always", PLAIN)), PHASE1)
         await crew.hold(exchange(ordering("never")), PHASE2)
-    assert heard(model.requests[2]) == [("user", ALL_EQUAL), ("user", opening(ORDER, SBUS))]
+    assert heard(model.requests[2]) == [("user", opening(ORDER, SBUS)), ("user", ALL_EQUAL)]
 
 
 async def test_a_repair_turn_carries_the_conversation_so_far() -> None:
@@ -241,9 +241,9 @@ async def test_in_a_separate_conversation_nobody_hears_another_agent() -> None:
 
 async def test_in_a_shared_conversation_later_agents_hear_the_earlier_turns() -> None:
     requests = await both_phases(shared=True)
-    others = [[text for author, text in heard(request)[:-1] if author == "user"] for request in requests]
+    others = [[text for author, text in heard(request)[1:] if author == "user"] for request in requests]
     assert others == [[], [RANKED], [RANKED, APPROVE], [RANKED, APPROVE, LOAN]]
-    assert all(heard(request)[-1][1].startswith("TASK\n") for request in requests)
+    assert all(heard(request)[0][1].startswith("TASK\n") for request in requests)
 
 
 async def test_in_a_shared_conversation_every_turn_is_heard_once_and_ones_own_as_ones_own() -> None:
@@ -259,8 +259,8 @@ async def test_in_a_shared_conversation_every_turn_is_heard_once_and_ones_own_as
         ("user", veto_text(["tier-order"])),
     ]
     assert heard(model.requests[3]) == [
-        ("user", RANKED),
         ("user", review),
+        ("user", RANKED),
         ("assistant", VETO),
         ("user", RANKED),
         ("user", review),

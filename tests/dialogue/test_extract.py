@@ -14,7 +14,7 @@ from igent.dialogue.extract import MAX_DEPTH, MAX_OBJECT_BYTES, JsonExtractor
 
 FIT = '{"fit":[["o2","o5"],["o1"]],"why":"least words"}'
 ORDER = (
-    '{"payment":"cash","incentives":{"i1":"yes","i2":{"o1":"no"}},"words":[],'
+    '{"payment":"cash","yes":["i1"],"no":["i2:o1"],"words":[],'
     '"why":"El señor pidió pagar al contado 🌞 y \\u00e9l \\"vivirá\\" aquí {aún}"}'
 )
 

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igent.dialogue.replies import Answer, Critique, ReplyKind, find_answer, maybe_answer
+from igent.dialogue.replies import Answer, Critique, ReplyKind, find_answer, maybe_answer, order_reply
+from igent.domain.records import Json
 from igent.domain.rules import MAX_OFFERS
 from igent.domain.verify import MatchDecision, OrderDecision
 
 MATCH = '{"fit":[["o2","o5"],["o1"]],"words":["all black"],"why":"asked for"}'
-ORDER = '{"payment":"loan","incentives":{"i1":"yes","i2":{"o1":"no"}},"words":["monthly"],"why":"asked for"}'
+ORDER = '{"payment":"loan","yes":["i1"],"no":["i2:o1"],"unsure":["i2:o2"],"words":["monthly"],"why":"asked for"}'
 CRITIQUE = '{"verdict":"veto","codes":["tier-order","other"],"why":"wrong way round"}'
 
 ANSWERS: dict[ReplyKind, tuple[str, Answer]] = {
@@ -21,7 +22,10 @@ ANSWERS: dict[ReplyKind, tuple[str, Answer]] = {
     "order": (
         ORDER,
         OrderDecision(
-            payment="loan", incentives={"i1": "yes", "i2": {"o1": "no"}}, words=("monthly",), why="asked for"
+            payment="loan",
+            incentives={"i1": "yes", "i2": {"o1": "no", "o2": "unsure"}},
+            words=("monthly",),
+            why="asked for",
         ),
     ),
     "critique": (CRITIQUE, Critique(verdict="veto", codes=["tier-order", "other"], why="wrong way round")),
@@ -30,7 +34,7 @@ KINDS: list[ReplyKind] = ["match", "order", "critique"]
 
 LEAST: dict[ReplyKind, str] = {
     "match": '{"fit":null}',
-    "order": '{"payment":null,"incentives":{}}',
+    "order": '{"payment":null}',
     "critique": '{"verdict":"undecided"}',
 }
 
@@ -50,17 +54,23 @@ REFUSED: list[tuple[ReplyKind, str]] = [
     ("match", '{"fit":[["o1"]],"why":null}'),
     ("match", '{"fit":[["o1"]],"why":7}'),
     ("match", '{"answer":{"fit":[["o1"]]}}'),
-    ("order", '{"payment":"cash"}'),
-    ("order", '{"incentives":{}}'),
-    ("order", '{"payment":"Cash","incentives":{}}'),
-    ("order", '{"payment":"","incentives":{}}'),
-    ("order", '{"payment":"cash","incentives":["i1"]}'),
-    ("order", '{"payment":"cash","incentives":null}'),
-    ("order", '{"payment":"cash","incentives":{"i1":"maybe"}}'),
-    ("order", '{"payment":"cash","incentives":{"i1":true}}'),
-    ("order", '{"payment":"cash","incentives":{"i1":500}}'),
-    ("order", '{"payment":"cash","incentives":{"i1":{"o1":{"o2":"yes"}}}}'),
-    ("order", '{"payment":"cash","incentives":{},"amount":"1000.00"}'),
+    ("order", "{}"),
+    ("order", '{"yes":["i1"]}'),
+    ("order", '{"payment":"Cash"}'),
+    ("order", '{"payment":""}'),
+    ("order", '{"payment":"cash","incentives":{"i1":"yes"}}'),
+    ("order", '{"payment":"cash","maybe":["i1"]}'),
+    ("order", '{"payment":"cash","yes":"i1"}'),
+    ("order", '{"payment":"cash","yes":null}'),
+    ("order", '{"payment":"cash","yes":{"i1":"o1"}}'),
+    ("order", '{"payment":"cash","yes":[1]}'),
+    ("order", '{"payment":"cash","yes":[["i1"]]}'),
+    ("order", '{"payment":"cash","yes":[""]}'),
+    ("order", '{"payment":"cash","yes":[":"]}'),
+    ("order", '{"payment":"cash","yes":["i1:"]}'),
+    ("order", '{"payment":"cash","yes":[":o1"]}'),
+    ("order", '{"payment":"cash","yes":["i1:o1:o2"]}'),
+    ("order", '{"payment":"cash","yes":["i1"],"amount":"1000.00"}'),
     ("critique", '{"codes":["other"]}'),
     ("critique", '{"verdict":"APPROVE"}'),
     ("critique", '{"verdict":true}'),
@@ -78,10 +88,12 @@ def of_size(kind: str, size: int) -> tuple[ReplyKind, str]:
         "ids of a tier": ("match", {"fit": [ids]}),
         "tiers": ("match", {"fit": [[each] for each in ids]}),
         "quotations": ("match", {"fit": [["o1"]], "words": ids}),
-        "characters of a quotation": ("order", {"payment": "cash", "incentives": {}, "words": ["w" * size]}),
-        "characters of a reason": ("order", {"payment": "cash", "incentives": {}, "why": "w" * size}),
-        "incentives": ("order", {"payment": "cash", "incentives": dict.fromkeys(ids, "no")}),
-        "characters of an incentive's id": ("order", {"payment": "cash", "incentives": {"i" * size: "no"}}),
+        "characters of a quotation": ("order", {"payment": "cash", "words": ["w" * size]}),
+        "characters of a reason": ("order", {"payment": "cash", "why": "w" * size}),
+        "incentives": ("order", {"payment": "cash", "no": ids}),
+        "offers of an incentive": ("order", {"payment": "cash", "unsure": [f"i1:{each}" for each in ids]}),
+        "characters of an incentive's id": ("order", {"payment": "cash", "yes": ["i" * size]}),
+        "characters of its offer's id": ("order", {"payment": "cash", "no": ["i1:" + "o" * size]}),
         "codes": ("critique", {"verdict": "veto", "codes": ["other"] * size}),
         "characters of a critic's reason": ("critique", {"verdict": "approve", "why": "w" * size}),
     }
@@ -97,7 +109,9 @@ BOUNDS = {
     "characters of a quotation": 300,
     "characters of a reason": 1_000,
     "incentives": MAX_OFFERS,
+    "offers of an incentive": MAX_OFFERS,
     "characters of an incentive's id": 16,
+    "characters of its offer's id": 16,
     "codes": 8,
     "characters of a critic's reason": 1_000,
 }
@@ -110,8 +124,34 @@ def test_an_answer_is_read_as_it_stands(kind: ReplyKind) -> None:
     assert find_answer(kind, text) == answer
 
 
+RULINGS = st.sampled_from(["yes", "no", "unsure"])
+IDS = st.text(st.characters(exclude_characters=":"), min_size=1, max_size=16)
+BY_ID = st.dictionaries(IDS, RULINGS | st.dictionaries(IDS, RULINGS, min_size=1, max_size=4), max_size=4)
+WORDS = st.lists(st.text(min_size=1, max_size=9), max_size=2)
+
+
+@given(st.sampled_from(["cash", "loan", None]), BY_ID, WORDS)
+def test_a_decision_that_is_written_as_a_reply_is_read_as_itself(
+    payment: str | None, incentives: dict[str, Json], words: list[Json]
+) -> None:
+    record: dict[str, Json] = {"payment": payment, "incentives": incentives, "words": words}
+    reply = order_reply({**record, "why": "so"})
+    decision = find_answer("order", json.dumps(reply))
+    assert isinstance(decision, OrderDecision)
+    assert (decision.as_record(), decision.why) == (record, "so")
+    assert [] not in reply.values()
+
+
+@pytest.mark.parametrize("other", ["yes", "no", "unsure"])
+@pytest.mark.parametrize("twice", [("i1", "i1"), ("i1:o1", "i1:o1"), ("i1", "i1:o1"), ("i1:o1", "i1")])
+def test_nothing_is_ruled_on_twice(twice: tuple[str, str], other: str) -> None:
+    lists: dict[str, list[str]] = {"yes": [twice[0]], "no": ["i2", "i3:o1"]}
+    lists[other] = [*lists.get(other, []), twice[1]]
+    assert find_answer("order", json.dumps({"payment": "cash", **lists})) is None
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_quotations_codes_and_reasons_may_be_left_out(kind: ReplyKind) -> None:
+def test_only_rulings_quotations_codes_and_reasons_may_be_left_out(kind: ReplyKind) -> None:
     least = json.loads(LEAST[kind])
     assert maybe_answer(kind, LEAST[kind].encode()) is not None
     for key in least:

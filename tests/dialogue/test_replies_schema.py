@@ -35,7 +35,7 @@ MATCH: dict[str, Json] = {
 
 LEAST: dict[ReplyKind, dict[str, Json]] = {
     "match": {"fit": None},
-    "order": {"payment": None, "incentives": {}},
+    "order": {"payment": None},
     "critique": {"verdict": "undecided"},
 }
 
@@ -70,10 +70,19 @@ def test_the_decision_comes_before_its_reasons(kind: ReplyKind) -> None:
     assert [*properties][: len(LEAST[kind])] == [*LEAST[kind]]
 
 
-@pytest.mark.parametrize(("kind", "free"), [("match", 0), ("critique", 0), ("order", 2)])
-def test_only_an_order_has_objects_with_free_keys(kind: ReplyKind, free: int) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_object_is_closed(kind: ReplyKind) -> None:
     objects = [part for part in parts(reply_schema(kind)) if part.get("type") == "object"]
-    assert len([each for each in objects if each["additionalProperties"] is not False]) == free
+    assert [each["additionalProperties"] for each in objects] == [False]
+
+
+def test_an_order_is_described_with_its_lists_in_the_order_of_their_names_in_the_prompt() -> None:
+    ruled = {"type": "string", "pattern": "^[^:]{1,16}(:[^:]{1,16})?$"}
+    properties = reply_schema("order")["properties"]
+    assert isinstance(properties, dict)
+    assert [*properties] == ["payment", "yes", "no", "unsure", "words", "why"]
+    for name in ("yes", "no", "unsure"):
+        assert properties[name] == {"type": "array", "maxItems": MAX_OFFERS, "items": ruled}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,8 +91,8 @@ def test_nothing_is_said_that_does_not_decide_what_fits(kind: ReplyKind) -> None
     assert said & {"title", "default", "description", "$defs"} == set()
 
 
-def test_the_rulings_and_the_codes_are_closed_lists() -> None:
+def test_the_payments_and_the_codes_are_closed_lists() -> None:
     listed = {kind: {tuple(part["enum"]) for part in parts(reply_schema(kind)) if "enum" in part} for kind in KINDS}  # type: ignore[arg-type]
-    assert listed["order"] == {("cash", "loan"), ("yes", "no", "unsure")}
+    assert listed["order"] == {("cash", "loan")}
     assert ("approve", "veto", "undecided") in listed["critique"]
     assert listed["match"] == set()

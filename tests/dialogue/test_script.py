@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from igent.dialogue.prompts import opening, repair_text, review_text, veto_text
-from igent.dialogue.replies import find_answer
+from igent.dialogue.replies import find_answer, order_reply
 from igent.dialogue.script import Ask, Conclusion, CriticPolicy, D, Exchange, Turn, exchange
 from igent.domain.records import Json
 from igent.domain.verify import MatchDecision, OrderDecision, Verdict, Violation, verify_match, verify_order
@@ -222,7 +222,7 @@ def test_a_matcher_may_become_undecided_when_it_is_asked_to_repair() -> None:
     assert (conclusion.status, conclusion.codes) == ("review", ("undecided",))
 
 
-@pytest.mark.parametrize("reply", ["", PROSE, '{"fit":', "{}", APPROVE, '{"payment":"cash","incentives":{}}'])
+@pytest.mark.parametrize("reply", ["", PROSE, '{"fit":', "{}", APPROVE, '{"payment":"cash"}'])
 def test_an_unreadable_reply_is_a_violation_like_any_other(reply: str) -> None:
     unreadable = Violation(code="reply-unreadable", detail="no complete JSON object of the asked form")
     conclusion, asks = held(matching(None), reply, ALL_EQUAL)
@@ -262,7 +262,7 @@ def test_a_critic_sees_neither_the_prose_nor_the_reasons_of_the_matcher() -> Non
 
 
 def test_orders_are_settled_by_the_same_flow() -> None:
-    loan = '{"payment":"loan","incentives":{"i1":"unsure","i2":"unsure"},"words":["pay monthly"]}'
+    loan = '{"payment":"loan","unsure":["i1","i2"],"words":["pay monthly"]}'
     conclusion, asks = held(ordering(NOTE), loan, VETO, loan, APPROVE)
     assert (conclusion.status, conclusion.judgement) == ("settled", "plausible")
     assert conclusion.decision is not None
@@ -348,18 +348,24 @@ def test_a_critics_reply_is_verified_if_it_can_be_read(reply: str, stands: bool)
 OFFER_IDS = st.sampled_from(["o0", "o1", "o2", "o3", "o4", "i1", ""])
 INCENTIVE_IDS = st.sampled_from(["i0", "i1", "i2", "i3", "o1"])
 WORDS = st.lists(st.sampled_from(["all black", "ALL  black", "monthly", NOTE, "cheapest", " ", ""]), max_size=2)
-RULINGS = st.sampled_from(["yes", "no", "unsure", "maybe"])
+RULINGS = st.sampled_from(["yes", "no", "unsure"])
+PAYMENTS = st.sampled_from(["cash", "loan", "card", None])
 TIERS = st.lists(st.lists(OFFER_IDS, max_size=4), max_size=3) | st.permutations(["o1", "o2", "o3"]).map(lambda t: [t])
 MATCHES = st.fixed_dictionaries({"fit": st.none() | TIERS}, optional={"words": WORDS})
-ORDERS = st.fixed_dictionaries(
+DECISIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
-        "payment": st.sampled_from(["cash", "loan", "card", None]),
+        "payment": PAYMENTS,
         "incentives": st.fixed_dictionaries({"i1": RULINGS, "i2": RULINGS})
         | st.dictionaries(
             INCENTIVE_IDS, RULINGS | st.fixed_dictionaries(dict.fromkeys(("o1", "o2", "o3"), RULINGS)), max_size=3
         ),
-    },
-    optional={"words": WORDS},
+        "words": WORDS,
+        "why": st.just("so"),
+    }
+)
+ENTRIES = st.lists(st.sampled_from(["i0", "i1", "i2", "o1", "i1:o1", "i1:o2", "i1:o3", "i2:o0", "i2:", ""]), max_size=3)
+ORDERS = DECISIONS.map(order_reply) | st.fixed_dictionaries(
+    {"payment": PAYMENTS}, optional={"yes": ENTRIES, "no": ENTRIES, "unsure": ENTRIES, "maybe": ENTRIES, "words": WORDS}
 )
 CRITIQUES = st.fixed_dictionaries(
     {"verdict": st.sampled_from(["approve", "approve", "veto", "undecided", "maybe"])},

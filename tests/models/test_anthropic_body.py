@@ -1,4 +1,4 @@
-"""What a provider is asked: within the SDK's own types, no more thinking than asked for, and a grammar if one fits.
+"""What a provider is asked: within the SDK's own types, no more thinking than asked for, and a grammar.
 
 A breakpoint for the prompt cache changes where the provider may stop reading anew, and not one character of what it
 reads.
@@ -114,7 +114,8 @@ async def test_a_dialogue_is_sent_turn_by_turn() -> None:
 
 async def test_what_is_empty_is_not_sent() -> None:
     body = json.loads((await sent(replace(REQUEST, kind="order", system="", model="claude-haiku-4-5")))[0])
-    assert body.keys() == {"model", "max_tokens", "messages", "thinking", "stream"}
+    assert body.keys() == {"model", "max_tokens", "messages", "thinking", "output_config", "stream"}
+    assert body["output_config"].keys() == {"format"}
 
 
 @pytest.mark.parametrize("effort", [None, "low", "high"])
@@ -164,13 +165,21 @@ def test_thinking_that_is_asked_for_takes_the_form_that_a_model_knows(
     assert body["thinking"] == thinking
 
 
-async def test_a_reply_with_free_keys_goes_without_a_grammar() -> None:
+def without(schema: object, keys: set[str]) -> object:
+    """The schema without some of its keywords, however deep."""
+    if isinstance(schema, Mapping):
+        return {key: without(value, keys) for key, value in schema.items() if key not in keys}
+    return [without(each, keys) for each in schema] if isinstance(schema, list) else schema
+
+
+async def test_a_grammar_is_the_replys_own_form_with_its_bounds_told_in_words() -> None:
     bodies = await sent(*[replace(REQUEST, kind=kind) for kind in KINDS])
-    formats = {
-        kind: json.loads(body).get("output_config", {}).get("format") for kind, body in zip(KINDS, bodies, strict=True)
-    }
-    assert [kind for kind, grammar in formats.items() if grammar is None] == ["order"]
-    assert formats["critique"]["schema"]["required"] == ["verdict"]
+    schemas = [json.loads(body)["output_config"]["format"]["schema"] for body in bodies]
+    dropped = {"maxItems", "maxLength", "minLength", "pattern", "type"}  # a type only where values are listed
+    own = [without(reply_schema(kind), dropped) for kind in KINDS]
+    assert [without(each, {*dropped, "description"}) for each in schemas] == own
+    assert [each["required"] for each in schemas] == [["fit"], ["payment"], ["verdict"]]
+    assert "{maxLength: 1000}" in {each["properties"]["why"]["description"] for each in schemas}
 
 
 TEXTS = st.text(max_size=20) | st.sampled_from(["TASK", '\nHOUSEHOLD\n{"zip":"1"}', "\nREGISTRATION\n{}"])

@@ -199,7 +199,7 @@ async def test_what_will_never_fit_is_not_asked_and_halts_the_run() -> None:
     model = budgeted(inner, Budget(max_tokens=MOST - 1), halt=halt)
     with pytest.raises(RunStopped) as caught:
         await heard(model)
-    told = f"the cap of {MOST - 1} tokens is reached, 0 are spent and a call can take {MOST}: resume with a higher cap"
+    told = f"the cap of {MOST - 1} tokens is reached, 0 are spent and a call can take {MOST}: raise --max-tokens"
     assert (inner.begun, halt.reason, caught.value.reason) == (0, told, told)
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 from pydantic import TypeAdapter, ValidationError
 
-from igent.dialogue.replies import ReplyKind
+from igent.dialogue.replies import ReplyKind, reply_schema
 from igent.domain.records import Json
 from igent.errors import ModelRejected
 from igent.models.base import Message, ModelRequest
@@ -129,9 +129,34 @@ async def test_an_endpoint_is_asked_by_its_own_name_of_a_model() -> None:
     assert [body["model"] for body in await sent(*named)] == [GPT, "gpt-5.1", "qwen3:8b", "openai/gpt-oss-20b"]
 
 
-async def test_a_reply_with_free_keys_goes_without_a_grammar() -> None:
-    found = await sent(*[replace(REQUEST, kind=kind) for kind in KINDS])
-    assert [kind for kind, body in zip(KINDS, found, strict=True) if "response_format" not in body] == ["order"]
+# https://developers.openai.com/api/docs/guides/structured-outputs (November 2026): what a strict schema may say, here
+# and on servers that know less.
+KNOWN = {"type", "properties", "required", "additionalProperties", "items", "enum", "anyOf"}
+
+
+def schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """The schema and every schema inside it."""
+    yield schema
+    for inner in [
+        *schema.get("properties", {}).values(),
+        *schema.get("anyOf", []),
+        *filter(None, [schema.get("items")]),
+    ]:
+        yield from schemas(inner)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_reply_has_a_grammar_that_a_strict_server_takes(kind: ReplyKind) -> None:
+    told: Any = chat_body(replace(REQUEST, kind=kind), model=GPT)["response_format"]
+    form = told["json_schema"]
+    found = [*schemas(form["schema"])]
+    objects = [each for each in found if each.get("type") == "object"]
+    assert (form["name"], form["strict"], form["schema"]["type"]) == (kind, True, "object")
+    assert [(each["additionalProperties"], each["required"]) for each in objects] == [
+        (False, [*reply_schema(kind)["properties"]])  # type: ignore[misc]
+    ]
+    assert {key for each in found for key in each} <= KNOWN
+    assert [each for each in found if not each.keys() & {"type", "anyOf"}] == []
 
 
 @pytest.mark.parametrize(

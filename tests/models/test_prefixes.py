@@ -20,6 +20,7 @@ from igent.models.base import CacheLevel, Message, ModelEvent, ModelRequest, Pro
 from igent.models.prefix_use import PrefixUse
 from igent.models.prefixes import LIFETIME_S, PrefixModel
 from tests.agents.scripted import SBUS, match_task, order_task
+from tests.models import virtual
 
 CHARS_PER_TOKEN = 4
 # A prefix of the short instructions is too short by itself; one with candidates, or of the long ones, is not.
@@ -110,10 +111,21 @@ class Provider:
 class Desk:
     """Streams of one `PrefixModel` over a provider, each read by a task of its own as soon as it is `ask`ed."""
 
-    def __init__(self, provider: Provider | None = None, *, minimum: int | None = MINIMUM, block: int = 16) -> None:
+    def __init__(
+        self,
+        provider: Provider | None = None,
+        *,
+        minimum: int | None = MINIMUM,
+        block: int = 16,
+        company_s: float = 0.0,
+    ) -> None:
         self.provider = provider or Provider()
         self.model = PrefixModel(
-            self.provider, minimums={"claude": minimum}.get, clock=self.provider.clock, block=block
+            self.provider,
+            minimums={"claude": minimum}.get,
+            clock=self.provider.clock,
+            block=block,
+            company_s=company_s,
         )
         self.readers: list[asyncio.Task[list[ModelEvent | ModelError]]] = []
 
@@ -157,6 +169,20 @@ def marked(calls: Sequence[Call]) -> list[list[CacheLevel]]:
 
 async def test_a_request_by_itself_goes_at_once_and_has_nothing_kept() -> None:
     assert marked(await Desk().ask(request(0))) == [[]]
+
+
+@pytest.mark.parametrize(("apart_s", "kept"), [(0.9, True), (1.1, False)])
+def test_one_that_is_alone_waits_a_moment_for_company(apart_s: float, kept: bool) -> None:
+    async def first_is_kept() -> bool:
+        desk = Desk(company_s=1.0)
+        assert await desk.ask(request(0)) == []
+        await asyncio.sleep(apart_s)
+        await desk.ask(request(1))
+        await asyncio.sleep(1.0)
+        calls = await desk.answer_all()
+        return "shared" in calls[0].request.cache_at
+
+    assert virtual.run(first_is_kept()) == kept
 
 
 async def test_of_those_with_the_same_prefix_one_goes_first_and_all_have_it_kept() -> None:
@@ -355,6 +381,15 @@ async def test_whatever_else_is_asked_about_a_household_goes_with_its_group() ->
     calls = await desk.ask(critic, order, heard)
     assert {call.request.priority for call in calls[3:]} == {calls[2].request.priority}
     assert calls[2].request.priority < calls[1].request.priority
+
+
+async def test_what_the_provider_finds_too_short_is_not_tried_again() -> None:
+    desk = Desk(Provider(minimum=10 * MINIMUM))
+    await desk.ask(request(0), request(1))
+    await desk.answer_all()
+    await desk.ask(request(2), request(3))
+    assert marked(await desk.answer_all()) == [["shared"], ["shared"], [], []]
+    assert desk.model.report()["claude", "matcher"].best_tokens == 0
 
 
 async def test_what_came_of_it_is_told_by_model_and_agent() -> None:

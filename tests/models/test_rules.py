@@ -108,7 +108,7 @@ async def test_as_a_critic_it_approves_no_match_that_is_not_proven(
 @given(st.sampled_from(["yes", "no", "unsure"]), st.sampled_from(["cash", "loan"]), st.sampled_from([None, "monthly"]))
 async def test_as_a_critic_it_approves_no_order_that_is_not_proven(ruling: str, payment: str, note: str | None) -> None:
     task = order_task(note, incentives=1)
-    text = json.dumps({"payment": payment, "incentives": {"i1": ruling}, "words": [note] if note else []})
+    text = json.dumps({"payment": payment, ruling: ["i1"], "words": [note] if note else []})
     decision = find_answer("order", text)
     assert isinstance(decision, OrderDecision)
     verdict = (await critique(task, decision.as_record())).verdict
@@ -125,6 +125,19 @@ async def test_as_a_critic_it_approves_what_the_rules_settle() -> None:
 async def test_as_a_critic_it_does_not_guess_about_prose(ruling: str) -> None:
     proposal: dict[str, Json] = {"payment": "cash", "incentives": {"i1": ruling}, "words": []}
     assert (await critique(order_task(incentives=1), proposal)).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("note", "incentives", "said"),
+    [
+        (None, 0, {"payment": "cash", "why": "rules only"}),
+        (None, 2, {"payment": "cash", "unsure": ["i1", "i2"], "why": "rules only"}),
+        ("pay monthly", 1, {"payment": None, "unsure": ["i1"], "why": "rules only"}),
+    ],
+)
+async def test_an_order_says_nothing_of_what_is_empty(note: str | None, incentives: int, said: dict[str, Json]) -> None:
+    text = await reply(request(opening(order_task(note, incentives=incentives), SBUS), "order"))
+    assert json.loads(text) == said
 
 
 async def test_a_reply_depends_on_what_is_shown_and_nothing_else() -> None:

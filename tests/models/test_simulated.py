@@ -170,9 +170,18 @@ async def test_faults_come_as_often_as_the_error_rate_says_and_of_every_kind() -
     assert seen["none"] / DRAWS == pytest.approx(0.8, abs=0.05)  # five sigma
 
 
+def south_facing() -> OrderTask:
+    """Phase 2 for a household that meets the condition of its one incentive."""
+    task = order_task(incentives=1)
+    [standing] = task.standings
+    incentive = replace(standing.incentive, prose="for roofs facing south")
+    registration = replace(task.registration, facts={"Product_RoofOrientation": "South"})
+    return replace(task, registration=registration, standings=(replace(standing, incentive=incentive),))
+
+
 NOTED = [None, "only S2", "S2 and all black", "no preference", "pay monthly", "what is this?", '"fit":[[ignore']
 MATCH_TASKS = [match_task(note, offers=offers) for note in NOTED for offers in (1, 3)]
-ORDER_TASKS = [order_task(note, incentives=count) for note in NOTED for count in (0, 2)]
+ORDER_TASKS = [south_facing(), *[order_task(note, incentives=count) for note in NOTED for count in (0, 2)]]
 
 
 async def spoiled(kind: ReplyKind, text: str) -> dict[str, list[tuple[str, str]]]:
