@@ -93,7 +93,9 @@ def doctor(
     offers: Annotated[Path | None, InputFile] = None,
     incentives: Annotated[Path | None, InputFile] = None,
     model: Annotated[str, typer.Option(help="As for run.", show_default=False)] = "",
-    base_url: Annotated[str, typer.Option(metavar="URL", help="The endpoint of an openai: model.")] = "",
+    base_url: Annotated[
+        str, typer.Option(metavar="URL", help="Where the model is, if not at its provider's own address.")
+    ] = "",
     prices: Annotated[Path | None, InputFile] = None,
 ) -> None:
     """Look whether a run would work here: key, model, price, prompts, disk and versions; makes one small call."""
@@ -151,7 +153,9 @@ def run(
         ),
     ] = None,
     cache_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: ~/.cache/igent.")] = None,
-    base_url: Annotated[str, typer.Option(metavar="URL", help="The endpoint of an openai: model.")] = "",
+    base_url: Annotated[
+        str, typer.Option(metavar="URL", help="Where the model is, if not at its provider's own address.")
+    ] = "",
     prices: Annotated[Path | None, InputFile] = None,
     concurrency: Annotated[str, typer.Option(rich_help_panel="Pace", help="Calls in flight: a number, or auto.")] = "8",
     call_deadline: Annotated[float, Seconds] = 60.0,
@@ -214,9 +218,11 @@ def run(
     )
     _announce(settings)
     directory = out or workflows.default_directory(settings, datetime.now(UTC))
-    if dry_run or pilot:
+    if pilot and not dry_run:
+        raise OptionError("a pilot is for an estimate", remedy="Give --dry-run with --pilot")
+    if dry_run:
         first = replace(settings, max_items=min(pilot or 1, settings.max_items or pilot or 1))
-        place = directory.with_name(f"{directory.name}-pilot")
+        place = directory.with_name(f"{directory.name}-pilot-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
         _foretell(settings, pace, starting(first, pace, place, rim=rim) if pilot else None, rim=rim, view=view)
     _finish(starting(settings, pace, directory, rim=rim), view, directory)
 
@@ -227,7 +233,7 @@ def _rim(*, base_url: str, prices: Path | None, cache_dir: Path | None = None) -
 
     return Rim(
         api_key=_environ("ANTHROPIC_API_KEY"),
-        base_url=_environ("ANTHROPIC_BASE_URL"),
+        base_url=base_url or _environ("ANTHROPIC_BASE_URL"),
         openai_key=_environ("OPENAI_API_KEY"),
         openai_url=base_url or _environ("OPENAI_BASE_URL"),
         cache_dir=(cache_dir or _cache_dir()).resolve(),

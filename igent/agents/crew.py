@@ -1,8 +1,8 @@
 """The agents of one registration: AutoGen `AssistantAgent`s, made fresh, driven through an exchange turn by turn.
 
 The crew drives its agents directly. A team of one costs eight times as much per turn (`make bench`), hides the type of
-an error and cannot stop a stream. In a shared conversation an agent hears every turn since its last one: behind its first
-question, which begins with what other households share and a provider can keep, and before each later one.
+an error and cannot stop a stream. In a shared conversation an agent hears every turn since its last one: behind its
+first question, which begins with what other households share and a provider can keep, and before each later one.
 """
 
 from __future__ import annotations

@@ -15,9 +15,6 @@ from igent.models.base import ModelEvent, ModelRequest, PromptRead, ReplyEnd, Se
 
 __all__ = ["Reading"]
 
-# However a call ended here: the provider may have read its prompt, and bills it then.
-_READ_PERHAPS = (None, "model-timeout", "CancelledError")
-
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
@@ -61,9 +58,11 @@ class Reading:
         # Half a surrogate pair, which a lenient JSON decoder lets through, has no UTF-8 form.
         data = text.encode("utf-8", "replace")
         self._pieces.append(data)
-        found = self._extractor.feed(data)
-        if self.answer is None and any(maybe_answer(self.request.kind, one) is not None for one in found):
-            self.answer, self._answered_s = self.text, self.clock()
+        for found in self._extractor.feed(data):
+            if self.answer is None and maybe_answer(self.request.kind, found) is not None:
+                said = b"".join(self._pieces)
+                end = said.index(found, max(0, len(said) - len(data) - len(found))) + len(found)
+                self.answer, self._answered_s = said[:end].decode("utf-8", "replace"), self.clock()
 
     @property
     def text(self) -> str:

@@ -18,7 +18,7 @@ from igent.models.streams import BREAKS, UNSENDABLE, quoted, seconds_told
 
 __all__ = ["FAULTS", "mapped", "told"]
 
-_Trouble = Literal["key", "credit", "permission", "request", "passing"]
+_Trouble = Literal["address", "key", "credit", "permission", "request", "passing"]
 # The provider's codes, types and statuses (https://platform.claude.com/docs/en/api/errors), the most exact one first.
 _BY_CODE: Mapping[str, _Trouble] = {
     "contract_spend_limit_reached": "credit",  # a 429 like a rate limit, but no waiting helps
@@ -30,7 +30,7 @@ _BY_TYPE: Mapping[str, _Trouble] = {
     "authentication_error": "key",
     "billing_error": "credit",
     "invalid_request_error": "request",
-    "not_found_error": "request",
+    "not_found_error": "address",
     "overloaded_error": "passing",
     "permission_error": "permission",
     "rate_limit_error": "passing",
@@ -41,9 +41,11 @@ _BY_STATUS: Mapping[int, _Trouble] = {
     401: "key",
     402: "credit",
     403: "permission",
+    404: "address",
     **dict.fromkeys((408, 409, 425, 429, 499), "passing"),
 }
 _LOCKS: Mapping[_Trouble, tuple[str, str]] = {
+    "address": ("there is no such model or address", "Look at the model's name and at ANTHROPIC_BASE_URL"),
     "key": ("the provider does not accept the key", "Set ANTHROPIC_API_KEY to a valid one"),
     "credit": ("the account has no credit left", "Add credit or raise the spend limit in the provider's console"),
     "permission": ("the key may not be used for this", "Allow it in the provider's console or choose another model"),

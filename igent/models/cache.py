@@ -2,7 +2,7 @@
 
 What is kept must verify, and so must what is answered from the store, by the rules of the request that asks now. Equal
 requests at the same time make one call: the first one leads, the others wait for what it keeps, without holding
-anything that it needs. Where it keeps nothing the next one leads.
+anything that it needs. Where it keeps nothing the next one leads; where it fails all do, for each of them would.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Protocol
 
 from igent import codec
 from igent.accounting.usage import Usage, estimate_tokens
+from igent.errors import ModelError
 from igent.models.base import ChatModel, ModelEvent, ModelRequest, PromptRead, ReplyEnd
 
 __all__ = ["CachedModel", "ENTRY_BYTES", "ReplyStore", "is_answered"]
@@ -72,21 +73,23 @@ class _Kept:
 
 @dataclass(slots=True)
 class _Flight:
-    """One request under way; once it is `over`, `kept` is what equal ones may be answered from."""
+    """One request under way; once it is `over`, `kept` is what equal ones may be answered from, or `error` theirs."""
 
     over: asyncio.Event = field(default_factory=asyncio.Event)
     kept: _Kept | None = None
+    error: ModelError | None = None
 
 
 class CachedModel:
     """Another model, asked only what the store cannot answer.
 
     A request without `verified` passes through: nothing is kept for it or answered from the store. An answer from the
-    store is one piece of text and a `ReplyEnd` with `saved`. Errors of the model reach only the request that led.
+    store is one piece of text and a `ReplyEnd` with `saved`. Streams that are closed before their end are worth keeping
+    only where their readers are content with the beginning: `early`.
     """
 
-    def __init__(self, inner: ChatModel, store: ReplyStore) -> None:
-        self._inner, self._store = inner, store
+    def __init__(self, inner: ChatModel, store: ReplyStore, *, early: bool = True) -> None:
+        self._inner, self._store, self._early = inner, store, early
         self._flights: dict[str, _Flight] = {}
 
     @property
@@ -110,6 +113,9 @@ class CachedModel:
                         async for event in events:
                             yield event
                     return
+            except ModelError as exc:
+                flight.error = exc
+                raise
             finally:
                 del self._flights[request.digest]
                 flight.over.set()
@@ -122,6 +128,8 @@ class CachedModel:
             await flight.over.wait()
             if flight.kept is not None and _answers(request, flight.kept.text):
                 return flight.kept
+            if flight.error is not None:
+                raise flight.error
         return None
 
     async def _asked(self, request: ModelRequest, flight: _Flight) -> AsyncGenerator[ModelEvent, None]:
@@ -133,8 +141,8 @@ class CachedModel:
                     if heard.take(event):
                         flight.kept = self._keep(request, heard)
                     yield event
-        except (GeneratorExit, asyncio.CancelledError):
-            if heard.end is None:
+        except (GeneratorExit, asyncio.CancelledError, ModelError):
+            if heard.end is None and self._early:
                 flight.kept = self._keep(request, heard)
             raise
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
-from igent.errors import RunStopped
+from igent.errors import RunStopped, leaf
 
 __all__ = ["Halt"]
 
@@ -35,6 +36,26 @@ class Halt:
     def tell(self, told: Callable[[], None]) -> None:
         """Have `told` called as soon as the run is to end, in whatever sets it: to wake those who wait."""
         self._told.append(told)
+
+    async def rest(self, sleep: Callable[[float], Awaitable[None]], seconds: float) -> None:
+        """Sleep, but no longer than until the run is to end."""
+
+        async def nap() -> None:
+            await sleep(seconds)
+
+        def wake() -> None:
+            napping.cancel()
+
+        self._told.append(wake)
+        try:
+            async with asyncio.TaskGroup() as group:
+                napping = group.create_task(nap())
+                if self.is_set():
+                    wake()
+        except ExceptionGroup as group:
+            raise leaf(group) from None
+        finally:
+            self._told.remove(wake)
 
     def check(self) -> None:
         """Raise `RunStopped` where the run is to end."""

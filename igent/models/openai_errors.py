@@ -16,7 +16,7 @@ from igent.models.streams import BREAKS, UNSENDABLE, quoted, seconds_told
 
 __all__ = ["FAULTS", "mapped", "told"]
 
-_Trouble = Literal["key", "credit", "permission", "request", "rate", "overload", "passing"]
+_Trouble = Literal["address", "key", "credit", "permission", "request", "rate", "overload", "passing"]
 # Codes and types that say more than the status they come with:
 # https://developers.openai.com/api/docs/guides/error-codes, https://docs.z.ai/api-reference/api-code (November 2026).
 _BY_WORD: Mapping[str, _Trouble] = {
@@ -43,11 +43,13 @@ _BY_STATUS: Mapping[int, _Trouble] = {
     401: "key",
     402: "credit",
     403: "permission",
+    404: "address",
     **dict.fromkeys((408, 409, 425, 499), "passing"),
     429: "rate",
     **dict.fromkeys((503, 529), "overload"),
 }
 _LOCKS: Mapping[str, tuple[str, str]] = {
+    "address": ("there is no such model or address", "Look at the model's name and at the base URL"),
     "key": ("the endpoint does not accept the key", "Set OPENAI_API_KEY to a valid one"),
     "credit": ("the account has no credit left", "Add credit or raise the spend limit in the provider's console"),
     "permission": ("the key may not be used for this", "Allow it in the provider's console or choose another model"),

@@ -23,7 +23,7 @@ from igent.store.replies import Replies
 from igent.workflows.session import Session
 from igent.workflows.settings import ModelName, provider_of
 
-__all__ = ["Providers", "open_providers", "replies_path"]
+__all__ = ["Providers", "look_at_cache", "open_providers", "replies_path"]
 
 # Longer than it takes to look up a window's worth of replies on disk, and a fortieth of a call.
 _COMPANY_S = 0.025
@@ -89,8 +89,15 @@ async def open_providers(session: Session, budget: Budget | None, halt: Halt) ->
         path, replies = replies_path(session), None
         if path is not None:
             replies = await stack.enter_async_context(Replies.open(path))
-            model = CachedModel(model, replies)
+            model = CachedModel(model, replies, early=session.constellation.optimization.early_json)
         yield Providers(model=model, gates=gates, prefixes=prefixes, replies=replies)
+
+
+async def look_at_cache(session: Session) -> None:
+    """Find out before a run begins whether its cache of replies can be used. Raises `InputError`."""
+    if (path := replies_path(session)) is not None:
+        async with Replies.open(path):
+            pass
 
 
 def replies_path(session: Session) -> Path | None:

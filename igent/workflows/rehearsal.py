@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import cast
 
@@ -19,7 +19,7 @@ from igent.workflows.forecast import Evidence, forecast
 from igent.workflows.providers import replies_path
 from igent.workflows.session import Session
 
-__all__ = ["held_against_forecast", "rehearse", "remember"]
+__all__ = ["held_against", "rehearse", "remember", "told_before"]
 
 # Fewer calls than this say less than the run before them did.
 _TELLING_CALLS = 20
@@ -50,32 +50,37 @@ def remember(session: Session, summary: Mapping[str, Json], source: str) -> None
         memory.keep(name, _seen(summary, source))
 
 
-def held_against_forecast(session: Session, summary: Mapping[str, Json]) -> Json:
-    """The forecast of a run beside what came of it, as multiples of its middle; None where there is none.
+def told_before(session: Session) -> Json:
+    """The estimate of a run that was made before it, None where there is none."""
+    record = Memory(session.rim.cache_dir).maybe(_forecast_name(session))
+    return record.get("estimate") if isinstance(record, dict) else None
+
+
+def held_against(told: Json, summary: Mapping[str, Json]) -> Json:
+    """The estimate of a run beside what came of it, as multiples of its middle; None where there is none.
 
     Time is left out of it where a run was resumed: only the last process knows what it took.
     """
-    record = Memory(session.rim.cache_dir).maybe(_forecast_name(session))
-    if not isinstance(record, dict):
-        return None
     cost, calls = summary["cost_usd"], cast("dict[str, int]", summary["calls"])
     timing = cast("dict[str, Json]", summary["timing"])
     with suppress(ValueError):
         ratios = against(
-            record.get("estimate"),
+            told,
             cost_usd=None if cost is None else Decimal(str(cost)),
             seconds=float(str(timing["wall_seconds"])),
             calls=calls["matcher"] + calls["critic"],
         )
         if timing["resumed_at"] is not None:
             ratios["seconds"] = None
-        return {"estimate": record.get("estimate"), "actual_over_p50": ratios}
+        return {"estimate": told, "actual_over_p50": ratios}
     return None
 
 
 def _history_name(session: Session) -> str:
-    """The same for runs whose calls are alike: of one constellation, with the same models and prompts."""
-    about = [session.constellation.name, [*session.models], codec.digest(session.prompts)]
+    """The same for runs whose calls are alike: of one constellation, with its prompts, models and where those are."""
+    simulated = [session.settings.mock_latency, session.settings.mock_errors] if "mock" in session.models else []
+    urls = [session.rim.base_url, session.rim.openai_url]
+    about = [asdict(session.constellation), [*session.models], session.prompts, simulated, urls]
     return f"history-{codec.digest(about)[:16]}"
 
 

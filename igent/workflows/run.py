@@ -20,9 +20,9 @@ from igent.store.files import Outputs, locked, point_latest
 from igent.store.journal import Journal, Recovery
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
-from igent.workflows.providers import open_providers
+from igent.workflows.providers import look_at_cache, open_providers
 from igent.workflows.publisher import Publisher
-from igent.workflows.rehearsal import held_against_forecast, remember
+from igent.workflows.rehearsal import held_against, remember, told_before
 from igent.workflows.scheduler import Steps, run_in_order
 from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings
@@ -64,6 +64,7 @@ async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: 
     Raises `InputError`, `ConstellationError` or `OptionError` before anything is written or called.
     """
     session = await prepare(settings, pace, rim)
+    await look_at_cache(session)
     _make(directory)
     with locked(directory):
         path = directory / JOURNAL
@@ -142,13 +143,14 @@ async def _execute(
     if projection.ending is None:
         wall_s = session.rim.monotonic() - begun
         process = _process(session, judged=projection.committed - first, wall_s=wall_s, resumed_at=first) | went
-        ending: dict[str, Json] = {"t": "end", "process": process} if stopped is None else {"t": "stop", "why": stopped}
+        told = told_before(session)
+        ending = {"t": "end", "process": process, "told": told} if stopped is None else {"t": "stop", "why": stopped}
         await publisher.append_durable({**ending, "at": session.rim.now().isoformat()})
         await publisher.settle()
     else:
-        process = cast("dict[str, Json]", projection.ending["process"])
+        process, told = cast("dict[str, Json]", projection.ending["process"]), projection.ending["told"]
     summary = _summary(session, projection, process, stopped=stopped)
-    summary["forecast"] = held_against_forecast(session, summary)
+    summary["forecast"] = held_against(told, summary)
     if went:
         remember(session, summary, directory.name)
     await publisher.publish({"run.json": codec.dump_pretty(summary), "trace.json": projection.trace()})

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from igent import __version__, codec
 from igent.accounting.prices import PriceTable
@@ -122,6 +123,7 @@ class Session:
             "igent": __version__,
             "constellation": codec.digest(asdict(self.constellation)),
             "prompts": codec.digest(self.prompts),
+            "prices": codec.digest([repr(self.prices.maybe(model)) for model in self.models]),
             "registrations": self.survey.sha256,
             **self.inputs.hashes,
         }
@@ -177,7 +179,9 @@ def price_table(extra: Path | None = None) -> PriceTable:
 
 
 def _require_usable(session: Session, *, calls: bool) -> None:
-    """Check that every model has its key, and its price where a budget is kept. Raises `OptionError`."""
+    """Check that every model has its key and address, and its price where a budget is kept. Raises `OptionError`."""
+    _require_address("ANTHROPIC_BASE_URL", session.rim.base_url)
+    _require_address("--base-url or OPENAI_BASE_URL", session.rim.openai_url)
     for model in session.models:
         if calls and provider_of(model) == "anthropic" and not session.rim.api_key:
             remedy = "Set ANTHROPIC_API_KEY, or run on --model rules or --mock"
@@ -187,3 +191,14 @@ def _require_usable(session: Session, *, calls: bool) -> None:
             raise OptionError(f"the price of {model!r} is not known, so its cost cannot be bounded", remedy=remedy)
     if session.settings.switches.get("response_cache") and session.rim.cache_dir is None:
         raise OptionError("there is no place to keep replies in", remedy="Give a cache directory, or --no-cache")
+
+
+def _require_address(name: str, url: str | None) -> None:
+    """Check that requests could be sent there; the address itself, which may hold a password, is not repeated."""
+    try:
+        parts = urlsplit(url or "http://unset")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise OptionError(f"the address in {name} cannot be used", remedy="Give one like https://host:port/path")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from traceback import extract_tb
 
@@ -64,7 +65,7 @@ class Worker:
                 policy=RetryPolicy(),
                 budget=RetryBudget(),
                 uniform=session.rim.uniform,
-                sleep=session.rim.sleep,
+                sleep=partial(halt.rest, session.rim.sleep),
             ),
         )
         self._rules = Rules(

@@ -52,7 +52,7 @@ STATUSES: dict[int, type[ModelError]] = {
     401: ModelLocked,
     402: ModelLocked,
     403: ModelLocked,
-    404: ModelRejected,
+    404: ModelLocked,
     405: ModelRejected,
     408: ModelUnavailable,
     409: ModelUnavailable,
@@ -85,7 +85,7 @@ TYPES: dict[str, type[ModelError]] = {
     "authentication_error": ModelLocked,
     "billing_error": ModelLocked,
     "invalid_request_error": ModelRejected,
-    "not_found_error": ModelRejected,
+    "not_found_error": ModelLocked,
     "overloaded_error": ModelUnavailable,
     "permission_error": ModelLocked,
     "rate_limit_error": ModelUnavailable,
@@ -166,7 +166,8 @@ async def test_a_rejection_repeats_what_the_provider_says_on_one_short_line() ->
 
 
 @pytest.mark.parametrize(
-    ("status", "remedy"), [(401, "Set ANTHROPIC_API_KEY"), (402, "Add credit"), (403, "choose another model")]
+    ("status", "remedy"),
+    [(401, "Set ANTHROPIC_API_KEY"), (402, "Add credit"), (403, "choose another model"), (404, "ANTHROPIC_BASE_URL")],
 )
 async def test_a_lock_says_what_to_do(status: int, remedy: str) -> None:
     error = await failed(failure(status, {}))

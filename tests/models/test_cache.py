@@ -203,7 +203,7 @@ async def test_a_reply_closed_before_it_verifies_is_not_kept() -> None:
 
 
 async def test_a_failure_passes_and_keeps_nothing() -> None:
-    model = CachedModel(Scripted((TEXT, ModelUnavailable("m", "gone"))), store := Memory())
+    model = CachedModel(Scripted((TEXT[:-1], ModelUnavailable("m", "gone"))), store := Memory())
     with pytest.raises(ModelUnavailable, match="gone"):
         await events(model)
     assert store.entries == {}
@@ -319,13 +319,12 @@ async def lead(model: CachedModel) -> None:
 @pytest.mark.parametrize(
     ("script", "cancelled"),
     [
-        ((None, ModelUnavailable("m", "gone")), False),
         ((None, "enough", END), False),
         ((None, "no answer", END), False),
         (("first", None), True),
         ((None,), True),
     ],
-    ids=["fails", "closed early", "keeps nothing", "cancelled between pieces", "cancelled before any"],
+    ids=["closed early", "keeps nothing", "cancelled between pieces", "cancelled before any"],
 )
 async def test_a_leader_that_keeps_nothing_strands_nobody(script: Script, cancelled: bool) -> None:
     model = CachedModel(inner := Scripted(script, WHOLE), Memory())
@@ -340,6 +339,37 @@ async def test_a_leader_that_keeps_nothing_strands_nobody(script: Script, cancel
         else:
             inner.gate.set()
     assert [follower.result() for follower in followers] == [list(WHOLE), HIT, HIT]
+
+
+async def test_a_leader_that_fails_fails_for_all_who_wait() -> None:
+    model = CachedModel(inner := Scripted((None, ModelUnavailable("m", "gone")), WHOLE), Memory())
+
+    async def failed() -> bool:
+        with suppress(ModelUnavailable):
+            await events(model)
+            return False
+        return True
+
+    async with asyncio.TaskGroup() as tasks:
+        clients = [tasks.create_task(failed()) for _ in range(3)]
+        await settled()
+        inner.gate.set()
+    assert [client.result() for client in clients] == [True] * 3
+    assert (inner.calls, await events(model)) == (1, list(WHOLE))
+
+
+async def test_what_was_said_before_a_stream_broke_off_is_kept_where_it_verifies() -> None:
+    broken = ModelUnavailable("m", "gone")
+    model = CachedModel(inner := Scripted((Sent(), TEXT, broken)), Memory())
+    with suppress(ModelUnavailable):
+        await events(model)
+    assert ((await events(model))[0], inner.calls) == (TEXT, 1)
+
+
+async def test_where_no_beginning_is_enough_only_whole_replies_are_kept() -> None:
+    store = Memory()
+    await heard_until(CachedModel(Scripted((TEXT, "enough", END)), store, early=False), TEXT)
+    assert store.entries == {}
 
 
 async def test_what_the_leader_has_heard_answers_those_who_wait_when_it_leaves() -> None:
@@ -387,7 +417,7 @@ OUTCOMES: dict[str, Script] = {
 @given(
     outcomes=st.lists(st.sampled_from(sorted(OUTCOMES)), min_size=1, max_size=8), given_up=st.sets(st.integers(0, 7))
 )
-def test_calls_follow_one_another_until_a_reply_is_kept(outcomes: list[str], given_up: set[int]) -> None:
+def test_calls_follow_one_another_until_a_reply_is_kept_or_one_fails(outcomes: list[str], given_up: set[int]) -> None:
     async def all_clients() -> int:
         async with asyncio.TaskGroup() as tasks:
             clients = [tasks.create_task(lead(model)) for _ in outcomes]
@@ -398,6 +428,6 @@ def test_calls_follow_one_another_until_a_reply_is_kept(outcomes: list[str], giv
 
     model = CachedModel(inner := Scripted(*(OUTCOMES[outcome] for outcome in outcomes)), Memory())
     patient = asyncio.run(all_clients())
-    needed = outcomes.index("keeps") + 1 if "keeps" in outcomes else len(outcomes)
-    assert inner.calls == min(patient, needed)
+    ends = [at for at, outcome in enumerate(outcomes) if outcome in ("keeps", "fails")]
+    assert inner.calls == min(patient, ends[0] + 1 if ends else len(outcomes))
     assert (inner.most_open, inner.open, model._flights) == (min(1, inner.calls), 0, {})

@@ -256,7 +256,7 @@ async def test_calls_at_the_same_time_find_out_each_for_itself() -> None:
     [
         refusal("prompt is too long"),
         refusal("'max_tokens' is too large: 512. This model's maximum context length is 400 tokens."),
-        failure(404, {"error": {"message": "response_format"}}),
+        failure(405, {"error": {"message": "response_format"}}),
     ],
     ids=["a prompt", "a limit", "a path"],
 )

@@ -43,8 +43,8 @@ def seen(error: ModelError) -> tuple[type[ModelError], str | None]:
 PASSING, RATE, OVERLOAD = ((ModelUnavailable, throttle) for throttle in (None, "rate", "overload"))
 REJECTED, LOCKED = ((kind, None) for kind in (ModelRejected, ModelLocked))
 STATUSES = {
-    **dict.fromkeys((400, 404, 405, 412, 413, 422, 431), REJECTED),
-    **dict.fromkeys((401, 402, 403), LOCKED),
+    **dict.fromkeys((400, 405, 412, 413, 422, 431), REJECTED),
+    **dict.fromkeys((401, 402, 403, 404), LOCKED),
     **dict.fromkeys((408, 409, 425, 499, 500, 501, 502, 504), PASSING),
     429: RATE,
     503: OVERLOAD,
@@ -128,7 +128,8 @@ async def test_a_rejection_repeats_what_the_endpoint_says_on_one_short_line() ->
 
 
 @pytest.mark.parametrize(
-    ("status", "remedy"), [(401, "Set OPENAI_API_KEY"), (402, "Add credit"), (403, "choose another model")]
+    ("status", "remedy"),
+    [(401, "Set OPENAI_API_KEY"), (402, "Add credit"), (403, "choose another model"), (404, "the base URL")],
 )
 async def test_a_lock_says_what_to_do(status: int, remedy: str) -> None:
     [error] = await failed(failure(status, {}))

@@ -121,6 +121,7 @@ def test_a_cache_that_is_no_cache_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "cache/replies.sqlite3").write_text("a diary")
     with pytest.raises(InputError, match=r"replies\.sqlite3"):
         with_cache(tmp_path).run(tmp_path / "run", model="mock", switches=CACHED)
+    assert not (tmp_path / "run").exists()
 
 
 def test_replies_are_for_their_owners_eyes(filled: Path) -> None:
