@@ -100,9 +100,13 @@ class JournalCorrupt(JournalError):
 
 
 class ModelError(IgentError):
-    """A model call that gave no usable reply; `code` names the condition in a registration's outcome."""
+    """A model call that gave no usable reply; `code` names the condition in a registration's outcome.
+
+    `unread` says that the provider cannot have read the prompt, and so bills nothing for it.
+    """
 
     code = "model-error"
+    unread = False
 
     def __init__(self, model: str, problem: str) -> None:
         self.model, self.problem = model, problem
@@ -135,8 +139,9 @@ class ModelUnavailable(ModelError):
         *,
         retry_after_s: float | None = None,
         throttle: Literal["rate", "overload"] | None = None,
+        unread: bool = False,
     ) -> None:
-        self.retry_after_s, self.throttle = retry_after_s, throttle
+        self.retry_after_s, self.throttle, self.unread = retry_after_s, throttle, unread
         super().__init__(model, problem)
 
 
@@ -144,6 +149,7 @@ class ModelRejected(ModelError):
     """A request that the provider will never accept, however often it is sent."""
 
     code = "model-rejected"
+    unread = True
 
 
 class ReplyUnusable(ModelError):
@@ -159,6 +165,7 @@ class ModelLocked(ModelError):
     """The provider will answer nothing until somebody acts: the key, its permissions or the account's credit."""
 
     code = "model-locked"
+    unread = True
 
     def __init__(self, model: str, problem: str, *, remedy: str) -> None:
         self.remedy = remedy

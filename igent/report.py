@@ -94,7 +94,11 @@ def _cost(summary: Row) -> list[str]:
     if not cost and not saved:
         return []
     about = "about " if _row(summary["usage"])["estimated"] else ""
-    return [f"cost      {about}{_usd(cost)}" + (f"; saved by {', '.join(saved)}" if saved else "")]
+    lines = [f"cost      {about}{_usd(cost)}" + (f"; saved by {', '.join(saved)}" if saved else "")]
+    lost = _row(summary["unsettled"])
+    if lost["calls"]:
+        lines.append(f"          and at most {_usd(lost['at_most_usd'])} for {lost['calls']} calls that were killed")
+    return lines
 
 
 def _usd(value: object) -> str:

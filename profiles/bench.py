@@ -24,6 +24,7 @@ from profiles.measure import Measurement, Size
 from profiles.phases import phases
 from profiles.report import Facts, document, heading, table, with_report
 from profiles.startup import startup
+from profiles.streams import streams
 from profiles.turn import turn
 
 __all__ = ["SUITES", "main", "measure", "record"]
@@ -39,6 +40,7 @@ SUITES: Final[Mapping[str, Suite]] = MappingProxyType(
         "journal": disk,
         "startup": startup,
         "engine": engine,
+        "streams": streams,
         "load": load,
     }
 )

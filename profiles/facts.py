@@ -11,7 +11,18 @@ from profiles.report import Facts
 
 __all__ = ["facts"]
 
-_PACKAGES = ("igent", "autogen-agentchat", "autogen-core", "orjson", "ijson", "aiofiles", "pydantic")
+_PACKAGES = (
+    "igent",
+    "autogen-agentchat",
+    "autogen-core",
+    "orjson",
+    "ijson",
+    "aiofiles",
+    "pydantic",
+    "anthropic",
+    "httpx2",
+    "aiohttp",
+)
 
 
 def facts(now: datetime) -> Facts:

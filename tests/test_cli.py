@@ -311,7 +311,7 @@ def test_a_deadline_ends_with_3_and_the_run_can_be_resumed(igent: Command, tmp_p
 
 def test_a_cap_ends_with_3_and_says_how_to_go_on(igent: Command) -> None:
     ended = igent.run("--mock", "--quiet", "--max-tokens", 20_000)
-    assert (ended.code, "resume with a higher cap" in ended.err) == (3, True)
+    assert (ended.code, "raise --max-tokens" in ended.err) == (3, True)
     assert igent("run", "--resume", "run", "--quiet", "--max-tokens", 10_000_000).code == 0
 
 

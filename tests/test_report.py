@@ -29,6 +29,7 @@ def summary(**changed: Json) -> dict[str, Json]:
         "usage": {"estimated": False},
         "cost_usd": "0.000000",
         "unpriced_models": [],
+        "unsettled": {"calls": 0, "at_most_usd": "0.000000"},
         "savings": {"prompt_cache": {"usd": "0.000000", "estimated": False}, "early_stop": {"usd": None}},
         "timing": {"p50_seconds": 1.25, "p95_seconds": 2.5, "wall_seconds": 3.0},
         "capacity": [account("Sunny", 8, before=2, used=4)],
@@ -90,6 +91,11 @@ def test_what_calls_cost_is_told_with_what_was_not_paid() -> None:
     told = summary(cost_usd="1.234560", savings=savings)
     assert "cost      $1.23; saved by prompt cache $0.0120" in lines_of(told)
     assert any(line.startswith("cost      about $1.23;") for line in lines_of(told | {"usage": {"estimated": True}}))
+
+
+def test_calls_that_a_kill_left_open_are_told_with_what_they_may_have_cost() -> None:
+    told = summary(cost_usd="1.000000", unsettled={"calls": 3, "at_most_usd": "0.012000"})
+    assert "          and at most $0.0120 for 3 calls that were killed" in lines_of(told)
 
 
 def test_a_cost_that_is_not_known_is_not_told_as_nothing() -> None:

@@ -6,14 +6,15 @@ what is reserved never pass a cap together, in whatever order calls begin and en
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from igent.accounting.prices import Amounts, Bill, Price, prompt_tokens, usd_text
+from igent.accounting.prices import Amounts, Bill, Price, PriceTable, prompt_tokens, usd_text
 from igent.accounting.usage import Usage
 
-__all__ = ["Budget", "Most", "PROVIDER_TOKENS", "Reservation"]
+__all__ = ["Booked", "Budget", "Most", "PROVIDER_TOKENS", "Reservation"]
 
 # What a provider adds to a prompt: marks between turns, and how to answer in a form. The largest figure that one
 # documents for such words is 530 (https://docs.anthropic.com/en/docs/tool-use-pricing-and-tokens, November 2026).
@@ -32,6 +33,11 @@ class Most:
         """For a prompt and the schema of its reply, in UTF-8: a token stands for at least one byte."""
         return cls(prompt_tokens=prompt_bytes + form_bytes + PROVIDER_TOKENS, output_tokens=max_tokens)
 
+    @property
+    def tokens(self) -> int:
+        """All of them."""
+        return self.prompt_tokens + self.output_tokens
+
     def usd(self, price: Price) -> Decimal:
         """The most that such a call can cost, in dollars: all of its prompt in the dearest class that igent uses.
 
@@ -47,11 +53,49 @@ class Most:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reservation:
-    """Room for one call: tokens, and dollars where its model has a price. No two are the same, however alike."""
+    """Room for one call: the most of it, in dollars where its model has a price. No two are the same, however alike."""
 
-    tokens: int
+    most: Most
     usd: Decimal | None
     price: Price | None
+
+    @classmethod
+    def of(cls, most: Most, price: Price | None) -> Reservation:
+        """Room for a call that takes no more than `most`."""
+        return cls(most=most, usd=None if price is None else most.usd(price), price=price)
+
+    def bill(self, call: Usage | None) -> Bill:
+        """What the call took; None where nobody knows, which counts as the most."""
+        if call is not None:
+            return Bill.of(call, self.price)
+        usage = Usage(input_tokens=self.most.prompt_tokens, output_tokens=self.most.output_tokens, estimated=True)
+        return Bill(usage=usage, usd=self.usd)
+
+
+class Booked:
+    """What calls took of a budget, as a journal has it: `spent`, and `open` where nobody settled them.
+
+    Those were on their way when their process was killed, and may have taken the most.
+    """
+
+    def __init__(self, prices: PriceTable) -> None:
+        self._prices, self.spent = prices, Bill()
+        self._open: defaultdict[str, list[Reservation]] = defaultdict(list)
+
+    def reserve(self, request: str, model: str, most: Most) -> None:
+        """A call begins, by the digest of its request."""
+        self._open[request].append(Reservation.of(most, self._prices.maybe(model)))
+
+    def settle(self, request: str, call: Usage | None) -> None:
+        """A call is over."""
+        self.spent += self._open[request].pop().bill(call)
+        if not self._open[request]:
+            del self._open[request]
+
+    @property
+    def open(self) -> list[Bill]:
+        """The most that each call took which nobody settled."""
+        return [one.bill(None) for several in self._open.values() for one in several]
 
 
 class Budget:
@@ -75,7 +119,7 @@ class Budget:
 
     def maybe_reserve(self, most: Most, price: Price | None) -> Reservation | None:
         """Room for a call, which needs one `settle`; None where there is none now."""
-        reservation = _reservation(most, price)
+        reservation = Reservation.of(most, price)
         if self._excess([*self._open, reservation]) is not None:
             return None
         self._open.add(reservation)
@@ -83,12 +127,12 @@ class Budget:
 
     def maybe_refusal(self, most: Most, price: Price | None) -> str | None:
         """Why there will never be room for a call, in words for the user; None where others may yet give some back."""
-        return self._excess([_reservation(most, price)])
+        return self._excess([Reservation.of(most, price)])
 
-    def settle(self, reservation: Reservation, call: Usage) -> None:
-        """Count what a call took and give its room back. Raises `KeyError` the second time."""
+    def settle(self, reservation: Reservation, call: Usage | None) -> None:
+        """Count what a call took, None for the most, and give its room back. Raises `KeyError` the second time."""
         self._open.remove(reservation)
-        self._spent += Bill.of(call, reservation.price)
+        self._spent += reservation.bill(call)
         for tell in self._told:
             tell()
 
@@ -113,12 +157,7 @@ class Budget:
 
     def _excess_tokens(self, wanted: Sequence[Reservation]) -> str | None:
         spent = prompt_tokens(self._spent.usage) + self._spent.usage.output_tokens
-        if self._max_tokens is None or spent + sum(one.tokens for one in wanted) <= self._max_tokens:
+        if self._max_tokens is None or spent + sum(one.most.tokens for one in wanted) <= self._max_tokens:
             return None
-        told = f"{spent} are spent and a call can take {wanted[-1].tokens}"
+        told = f"{spent} are spent and a call can take {wanted[-1].most.tokens}"
         return f"the cap of {self._max_tokens} tokens is reached, {told}: raise --max-tokens"
-
-
-def _reservation(most: Most, price: Price | None) -> Reservation:
-    usd = None if price is None else most.usd(price)
-    return Reservation(tokens=most.prompt_tokens + most.output_tokens, usd=usd, price=price)

@@ -10,7 +10,7 @@ from igent.accounting.spans import Clock
 from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.extract import JsonExtractor
 from igent.dialogue.replies import maybe_answer
-from igent.errors import ModelError, ModelTimeout
+from igent.errors import ModelError
 from igent.models.base import ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent, Unusable
 
 __all__ = ["Reading"]
@@ -93,7 +93,7 @@ class Reading:
             agent=self.request.agent,
             kind=self.request.kind,
             model=self.request.model or "",
-            usage=self._usage(refused=isinstance(error, ModelError) and not isinstance(error, ModelTimeout)),
+            usage=self._usage(unread=isinstance(error, ModelError) and error.unread),
             saved=self.end.saved if self.end else None,
             cut=self.end is None,
             seconds=max(0.0, until_s - begun_s),
@@ -101,11 +101,11 @@ class Reading:
             fault=None if error is None else _fault(error),
         )
 
-    def _usage(self, *, refused: bool) -> Usage:
-        """As the provider counted, and where it did not as estimated; what it refused unread is not billed."""
+    def _usage(self, *, unread: bool) -> Usage:
+        """As the provider counted, and where it did not as estimated; what it did not read is not billed."""
         if self.end is not None:
             return self.end.usage
-        if self._prompt is None and refused and not self._pieces:
+        if self._prompt is None and unread and not self._pieces:
             return Usage()
         prompt = self._prompt or Usage(input_tokens=estimate_tokens(self.request.prompt))
         return prompt + Usage(output_tokens=estimate_tokens(self.text), estimated=True)

@@ -14,7 +14,7 @@ import httpx2
 
 from igent.domain.records import Json
 from igent.errors import ModelError, ModelLocked, ModelRejected, ModelUnavailable
-from igent.models.streams import BREAKS, UNSENDABLE, quoted, seconds_told
+from igent.models.streams import BREAKS, UNREACHED, UNSENDABLE, quoted, seconds_told
 
 __all__ = ["FAULTS", "mapped", "told"]
 
@@ -71,7 +71,7 @@ def mapped(error: Exception, *, model: str) -> ModelError:
     if isinstance(error, anthropic.AnthropicError) and not isinstance(error, passing):
         return ModelRejected(model, f"the SDK refuses the request ({name})")
     if isinstance(error, FAULTS):
-        return ModelUnavailable(model, f"the call broke off ({name})")
+        return ModelUnavailable(model, f"the call broke off ({name})", unread=isinstance(cause, UNREACHED))
     return ModelError(model, f"the call failed ({name})")
 
 
@@ -91,7 +91,8 @@ def _refusal(fields: Mapping[str, object], status: int, response: httpx2.Respons
     name = f"{status} {kind}" if kind in _BY_TYPE else f"{status}"
     if trouble == "passing":
         problem, wait_s = f"the provider answers {name}", seconds_told(response.headers.get("retry-after"))
-        return ModelUnavailable(model, problem, retry_after_s=wait_s, throttle=_throttle(kind, status))
+        throttle, unread = _throttle(kind, status), status >= 400
+        return ModelUnavailable(model, problem, retry_after_s=wait_s, throttle=throttle, unread=unread)
     if trouble == "request":
         said = quoted(fields.get("message"), response.request)
         return ModelRejected(model, f"the provider rejects the request ({name}): {said}")

@@ -7,35 +7,56 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Protocol
 
 from igent import codec
 from igent.accounting.budget import Budget, Most, Reservation
 from igent.accounting.prices import Price
-from igent.accounting.usage import Usage, estimate_tokens
+from igent.accounting.usage import Usage
 from igent.dialogue.replies import ReplyKind, reply_schema
 from igent.errors import ModelError, RunStopped
 from igent.models.base import ChatModel, ModelEvent, ModelRequest, PromptRead, ReplyEnd
 from igent.models.halt import Halt
 
-__all__ = ["BudgetedModel"]
+__all__ = ["Book", "BudgetedModel", "Purse"]
+
+
+class Book(Protocol):
+    """Where calls are written down that may cost something."""
+
+    async def reserve(self, request: ModelRequest, most: Most) -> None:
+        """A call begins; it is on its way only once this returns."""
+        ...
+
+    def settle(self, request: ModelRequest, call: Usage | None) -> None:
+        """It is over; None where nobody knows what it took."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """A budget and where it is written down."""
+
+    budget: Budget
+    book: Book
 
 
 class BudgetedModel:
     """A `ChatModel` that reserves the most a call can take, lets the inner one make it, and settles what it took.
 
-    Several may share one budget. `price_of` gives the price of a model by its name. A call that finds no room waits
-    until others have ended; one that will never find any halts the run.
+    Several may share one purse. `price_of` gives the price of a model by its name. A call that finds no room waits
+    until others have ended; one that will never find any halts the run. The book writes both down, for whoever goes on
+    after this process was killed.
 
-    What a stream took that was closed or broke off is an estimate: its prompt as the provider counted it, and the text
-    that arrived. The provider bills that, and whatever it had said but not sent. A call that it refused costs nothing.
+    A call that the provider did not count takes the most, unless it cannot have read the prompt; one that it counted
+    in part takes a token for each byte that arrived. What it had said but not sent is not known.
     """
 
-    def __init__(
-        self, inner: ChatModel, *, budget: Budget, price_of: Callable[[str], Price | None], halt: Halt
-    ) -> None:
-        self._inner, self._budget, self._price_of, self._halt = inner, budget, price_of, halt
+    def __init__(self, inner: ChatModel, purse: Purse, *, price_of: Callable[[str], Price | None], halt: Halt) -> None:
+        self._inner, self._price_of, self._halt = inner, price_of, halt
+        self._budget, self._book = purse.budget, purse.book
         self._news = asyncio.Event()
-        budget.tell(self._wake)
+        self._budget.tell(self._wake)
         halt.tell(self._wake)
 
     @property
@@ -47,15 +68,17 @@ class BudgetedModel:
         """Stream the inner model's events. Raises `RunStopped` where the run is to end, and what the inner one does."""
         reservation, taken = await self._room(request), _Taken(request=request)
         try:
+            await self._book.reserve(request, reservation.most)
             async with aclosing(self._inner.stream(request)) as events:
                 async for event in events:
                     taken.add(event)
                     yield event
-        except ModelError:
-            taken.refused = True
+        except ModelError as exc:
+            taken.unread = exc.unread
             raise
         finally:
             self._budget.settle(reservation, taken.usage)
+            self._book.settle(request, taken.usage)
 
     async def _room(self, request: ModelRequest) -> Reservation:
         """Wait for room. There is a call to wait for wherever there is no refusal, and it settles, however it ends."""
@@ -81,7 +104,7 @@ class _Taken:
 
     request: ModelRequest
     begun: bool = False
-    refused: bool = False
+    unread: bool = False
     prompt: Usage | None = None
     pieces: list[str] = field(default_factory=list)
     end: ReplyEnd | None = None
@@ -98,16 +121,14 @@ class _Taken:
                 self.end = event
 
     @property
-    def usage(self) -> Usage:
-        """As the provider counted; where it did not, as estimated."""
+    def usage(self) -> Usage | None:
+        """As the provider counted, and no less; None where it counted nothing."""
         if self.end is not None:
             return self.end.usage
-        heard = self.prompt is not None or self.pieces
-        if not self.begun or (self.refused and not heard):
-            return Usage()
-        prompt = self.prompt or Usage(input_tokens=estimate_tokens(self.request.prompt))
-        output = min(estimate_tokens("".join(self.pieces)), self.request.max_tokens)
-        return prompt + Usage(output_tokens=output, estimated=True)
+        if self.prompt is not None:
+            said = len("".join(self.pieces).encode("utf-8", "replace"))
+            return self.prompt + Usage(output_tokens=min(said, self.request.max_tokens), estimated=True)
+        return Usage() if not self.begun or (self.unread and not self.pieces) else None
 
 
 def _most(request: ModelRequest) -> Most:

@@ -12,7 +12,7 @@ import httpx2
 import openai
 
 from igent.errors import ModelError, ModelLocked, ModelRejected, ModelUnavailable
-from igent.models.streams import BREAKS, UNSENDABLE, quoted, seconds_told
+from igent.models.streams import BREAKS, UNREACHED, UNSENDABLE, quoted, seconds_told
 
 __all__ = ["FAULTS", "mapped", "told"]
 
@@ -72,7 +72,7 @@ def mapped(error: Exception, *, model: str) -> ModelError:
     if isinstance(error, openai.OpenAIError) and not isinstance(error, openai.APIError):
         return ModelRejected(model, f"the SDK refuses the request ({name})")
     if isinstance(error, FAULTS):
-        return ModelUnavailable(model, f"the call broke off ({name})")
+        return ModelUnavailable(model, f"the call broke off ({name})", unread=isinstance(cause, UNREACHED))
     return ModelError(model, f"the call failed ({name})")
 
 
@@ -103,7 +103,8 @@ def _refusal(fields: Mapping[str, object], status: int, response: httpx2.Respons
         return ModelRejected(model, f"the endpoint rejects the request ({name}): {said}")
     throttle: Literal["rate", "overload"] | None = trouble if trouble in ("rate", "overload") else None
     problem = f"the endpoint answers {name}"
-    return ModelUnavailable(model, problem, retry_after_s=_retry_after_s(response.headers), throttle=throttle)
+    wait_s, unread = _retry_after_s(response.headers), response.status_code >= 400
+    return ModelUnavailable(model, problem, retry_after_s=wait_s, throttle=throttle, unread=unread)
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -21,6 +21,7 @@ __all__ = [
     "IDLE_S",
     "OnHeaders",
     "Patience",
+    "UNREACHED",
     "UNSENDABLE",
     "drain",
     "heard_within",
@@ -35,6 +36,8 @@ IDLE_S = 15.0
 DRAIN_S = 0.1
 # A provider explains itself in a sentence, a gateway before it in a page of HTML.
 _MAX_QUOTED_CHARS = 300
+# Longer than the names of fields and models, shorter than anything a household would say of itself.
+_ECHO_CHARS = 20
 
 # What comes out of a stream beside an SDK's errors: those of the transport, and of decoding whatever was sent.
 BREAKS = (
@@ -54,6 +57,8 @@ UNSENDABLE = (
     httpx2.UnsupportedProtocol,
     UnicodeEncodeError,
 )
+
+UNREACHED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 OnHeaders: TypeAlias = Callable[[Mapping[str, str]], None]
 _T = TypeVar("_T")
@@ -137,10 +142,12 @@ async def drain(rest: AsyncIterator[object], faults: tuple[type[Exception], ...]
 
 
 def quoted(text: object, request: httpx2.Request) -> str:
-    """What a provider said, on one line of at most 300 characters, without the key should it quote that."""
-    line = " ".join(str(text or "it does not say why").split())
-    key = request.headers.get("authorization", "").removeprefix("Bearer ")
-    return (line.replace(key, "[key]") if key else line)[:_MAX_QUOTED_CHARS]
+    """What a provider said, on one line of at most 300 characters, unless it quotes the key or the prompt."""
+    line = " ".join(str(text or "it does not say why").split())[:_MAX_QUOTED_CHARS]
+    keys = (request.headers.get("authorization", "").removeprefix("Bearer "), request.headers.get("x-api-key", ""))
+    sent = request.content.decode("utf-8", "replace")
+    echoed = any(line[at : at + _ECHO_CHARS] in sent for at in range(len(line) - _ECHO_CHARS + 1))
+    return "it quotes the request" if echoed or any(key and key in line for key in keys) else line
 
 
 def seconds_told(value: str | None) -> float | None:

@@ -60,12 +60,11 @@ async def examine(settings: RunSettings, rim: Rim, directory: Path) -> AsyncIter
     try:
         session = await prepare(settings, Pace(), rim)
     except IgentError as exc:
-        problem, _, remedy = str(exc).partition(". ")
-        yield Finding(level="fail", what=problem, remedy=remedy)
+        yield _failure(exc)
         return
     for model in session.models:
-        if provider_of(model) == "anthropic":
-            yield Finding(level="ok", what="ANTHROPIC_API_KEY is set")
+        if (key := _key(session, model)) is not None:
+            yield key
         for finding in _price(session, model):
             yield finding
     async for finding in _prompts(session):
@@ -95,6 +94,21 @@ def _disk(directory: Path) -> Iterator[Finding]:
     low = free < _LOW_BYTES
     remedy = "Make room: 100,000 registrations take about 2 GB" if low else ""
     yield Finding(level="warn" if low else "ok", what=f"{place} has {free / 2**30:.1f} GB free", remedy=remedy)
+
+
+def _key(session: Session, model: ModelName) -> Finding | None:
+    """Whether there is a key; only an endpoint of one's own may do without."""
+    match provider_of(model):
+        case "anthropic":
+            return Finding(level="ok", what="ANTHROPIC_API_KEY is set")
+        case "openai" if session.rim.openai_key:
+            return Finding(level="ok", what="OPENAI_API_KEY is set")
+        case "openai":
+            return Finding(
+                level="ok", what="OPENAI_API_KEY is not set", remedy="Set it where the endpoint asks for one"
+            )
+        case _:
+            return None
 
 
 def _price(session: Session, model: ModelName) -> Iterator[Finding]:
@@ -145,9 +159,17 @@ async def _calls(session: Session) -> AsyncIterator[Finding]:
     asked = [model for model in session.models if provider_of(model) != "offline"]
     if not asked:
         return
-    async with open_providers(session, None, Halt()) as providers:
-        for model in asked:
-            yield await _call(session, providers.model, model)
+    try:
+        async with open_providers(session, None, Halt()) as providers:
+            for model in asked:
+                yield await _call(session, providers.model, model)
+    except IgentError as exc:
+        yield _failure(exc)
+
+
+def _failure(error: IgentError) -> Finding:
+    problem, _, remedy = str(error).partition(". ")
+    return Finding(level="fail", what=problem, remedy=remedy)
 
 
 async def _call(session: Session, asked: ChatModel, model: ModelName) -> Finding:

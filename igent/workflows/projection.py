@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from igent import codec
+from igent.accounting.budget import Booked, Most
 from igent.accounting.calls import CallFacts
 from igent.accounting.costs import COSTS_HEADER, Costs, costs_line
 from igent.accounting.observed import Observed
-from igent.accounting.prices import PriceTable
+from igent.accounting.prices import Bill, PriceTable, usd_text
 from igent.accounting.spans import spans_from_record
 from igent.accounting.timing import CSV_HEADER, csv_line, percentile, timing_row
 from igent.accounting.trace import TraceSelection, trace_document
+from igent.accounting.usage import Usage
 from igent.agents.calls import Recorded
 from igent.domain.ledger import Ledger
 from igent.domain.records import Json
@@ -49,7 +51,7 @@ class Projection:
         self._outcomes: Counter[str] = Counter()
         self._judgements: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
-        self.costs = Costs(prices)
+        self.costs, self.booked = Costs(prices), Booked(prices)
         self.observed = Observed()
         self._open_calls: defaultdict[int, dict[str, list[CallFacts]]] = defaultdict(lambda: defaultdict(list))
         self._seconds = array("d")
@@ -60,6 +62,13 @@ class Projection:
         match record["t"]:
             case "reply":
                 self.replies[_int(record["n"])].append(record)
+            case "reserve":
+                prompt, output = cast("list[int]", record["most"])
+                most = Most(prompt_tokens=prompt, output_tokens=output)
+                self.booked.reserve(str(record["request"]), str(record["model"]), most)
+            case "settle":
+                usage = record["usage"]
+                self.booked.settle(str(record["request"]), None if usage is None else Usage.from_record(usage))
             case "call":
                 self._call(record)
             case "commit":
@@ -92,7 +101,7 @@ class Projection:
             "counts": self.counts(),
             "judgements": {kind: self._judgements[kind] for kind in ("proven", "plausible")},
             "calls": calls | {name: self._calls[name] for name in sorted(self._calls)},
-            **self.costs.as_record(),
+            **self._costs(),
             "observed": self.observed.as_record(),
             "timing": {
                 f"{name}_seconds": round(percentile(seconds, p), 6) if seconds else None
@@ -108,6 +117,13 @@ class Projection:
     def capacity(self) -> bytes:
         """The content of `capacity.json`."""
         return codec.dump_pretty(self.ledger.as_records())
+
+    def _costs(self) -> dict[str, Json]:
+        """What calls took; of those `unsettled`, on their way when their process was killed, only the most is known."""
+        costs, bills = self.costs.as_record(), self.booked.open
+        usage = cast("dict[str, Json]", costs["usage"])
+        usage["estimated"] = bool(usage["estimated"] or bills)
+        return costs | {"unsettled": {"calls": len(bills), "at_most_usd": usd_text(sum(bills, start=Bill()).usd)}}
 
     def _call(self, record: dict[str, Json]) -> None:
         facts = CallFacts.from_record(record["facts"])

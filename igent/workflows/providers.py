@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from igent import codec
-from igent.accounting.budget import Budget
 from igent.domain.records import Json
 from igent.models.base import ChatModel, ModelEvent, ModelRequest
-from igent.models.budgeted import BudgetedModel
+from igent.models.budgeted import BudgetedModel, Purse
 from igent.models.cache import CachedModel
 from igent.models.halt import Halt
 from igent.models.limits import Gate, LimitedModel
@@ -65,7 +64,7 @@ class _Routed:
 
 
 @asynccontextmanager
-async def open_providers(session: Session, budget: Budget | None, halt: Halt) -> AsyncIterator[Providers]:
+async def open_providers(session: Session, purse: Purse | None, halt: Halt) -> AsyncIterator[Providers]:
     """Everything between a call and its provider, open as long as it is used."""
     async with AsyncExitStack() as stack:
         gates = {
@@ -74,8 +73,8 @@ async def open_providers(session: Session, budget: Budget | None, halt: Halt) ->
         routes: dict[ModelName, ChatModel] = {}
         for name, gate in gates.items():
             model = await stack.enter_async_context(_provided(session, name, gate))
-            if budget is not None:
-                model = BudgetedModel(model, budget=budget, price_of=session.prices.maybe, halt=halt)
+            if purse is not None:
+                model = BudgetedModel(model, purse, price_of=session.prices.maybe, halt=halt)
             routes[name] = LimitedModel(model, gate)
         model, prefixes = _Routed(routes), None
         if session.caches_prompts:

@@ -10,12 +10,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from igent.accounting.budget import Most
+from igent.accounting.usage import Usage
 from igent.domain.records import Json
+from igent.models.base import ModelRequest
 from igent.store.files import Outputs
 from igent.store.journal import Journal
 from igent.workflows.projection import Projection
 
-__all__ = ["Publisher"]
+__all__ = ["CallBook", "Publisher"]
 
 _GROWTH = 10
 
@@ -78,3 +81,24 @@ class Publisher:
         extra = documents or {}
         position = self._journal.position_bytes
         await self._outputs.publish({"capacity.json": self._projection.capacity(), **extra}, journal_bytes=position)
+
+
+class CallBook:
+    """Writes into the journal which calls begin and what they took; `durable` has a call wait until that is on disk."""
+
+    def __init__(self, publisher: Publisher, *, durable: bool) -> None:
+        self._publisher, self._durable = publisher, durable
+
+    async def reserve(self, request: ModelRequest, most: Most) -> None:
+        """A call begins."""
+        bound: list[Json] = [most.prompt_tokens, most.output_tokens]
+        record: dict[str, Json] = {"t": "reserve", "request": request.digest, "model": request.model, "most": bound}
+        if self._durable:
+            await self._publisher.append_durable(record)
+        else:
+            self._publisher.append(record)
+
+    def settle(self, request: ModelRequest, call: Usage | None) -> None:
+        """It is over."""
+        usage = None if call is None else call.as_record()
+        self._publisher.append({"t": "settle", "request": request.digest, "usage": usage})

@@ -15,17 +15,18 @@ from igent import __version__, codec
 from igent.accounting.budget import Budget
 from igent.domain.records import Json
 from igent.errors import JournalError, OptionError, RunStopped, leaf
+from igent.models.budgeted import Purse
 from igent.models.halt import Halt
 from igent.store.files import Outputs, locked, point_latest
 from igent.store.journal import Journal, Recovery
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
 from igent.workflows.providers import look_at_cache, open_providers
-from igent.workflows.publisher import Publisher
+from igent.workflows.publisher import CallBook, Publisher
 from igent.workflows.rehearsal import held_against, remember, told_before
 from igent.workflows.scheduler import Steps, run_in_order
 from igent.workflows.session import Rim, Session, prepare
-from igent.workflows.settings import Pace, RunSettings
+from igent.workflows.settings import Pace, RunSettings, provider_of
 from igent.workflows.worker import Worker
 
 __all__ = ["Control", "JOURNAL", "RUNS", "RunResult", "resume", "start"]
@@ -168,7 +169,8 @@ async def _go_through(
     if first == total:
         return None, went
     try:
-        async with open_providers(session, _budget(session, projection), halt) as providers, aclosing(rows) as items:
+        purse = _maybe_purse(session, publisher, projection)
+        async with open_providers(session, purse, halt) as providers, aclosing(rows) as items:
             worker = Worker(session, publisher, projection, model=providers.model, halt=halt)
             steps = Steps(work=worker.work, commit=worker.commit)
             async with asyncio.TaskGroup() as tasks:
@@ -196,12 +198,14 @@ async def _expire(session: Session, halt: Halt) -> None:
         halt.set(f"the deadline of {deadline_s:g} s has passed")
 
 
-def _budget(session: Session, projection: Projection) -> Budget | None:
-    """What the run may take, less what it has taken so far; None where that is not bounded."""
-    most_usd, most_tokens = session.pace.max_usd, session.pace.max_tokens
-    if most_usd is None and most_tokens is None:
+def _maybe_purse(session: Session, publisher: Publisher, projection: Projection) -> Purse | None:
+    """What the run may take, less what it may have taken so far; None where calls are neither bounded nor paid for."""
+    max_usd, max_tokens = session.pace.max_usd, session.pace.max_tokens
+    bounded = max_usd is not None or max_tokens is not None
+    if not bounded and all(provider_of(model) == "offline" for model in session.models):
         return None
-    return Budget(max_usd=most_usd, max_tokens=most_tokens, spent=projection.costs.bill)
+    spent = sum(projection.booked.open, start=projection.booked.spent)
+    return Purse(Budget(max_usd=max_usd, max_tokens=max_tokens, spent=spent), CallBook(publisher, durable=bounded))
 
 
 def _process(session: Session, *, judged: int, wall_s: float, resumed_at: int) -> dict[str, Json]:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igent.accounting.budget import PROVIDER_TOKENS, Budget, Most, Reservation
-from igent.accounting.prices import Bill, LongPrompt, Price, prompt_tokens
+from igent.accounting.budget import PROVIDER_TOKENS, Booked, Budget, Most, Reservation
+from igent.accounting.prices import Bill, LongPrompt, Price, PriceTable, prompt_tokens
 from igent.accounting.usage import Usage
 
 PRICE = Price(
@@ -103,7 +103,7 @@ def test_no_order_of_calls_passes_a_cap(moves: list[Move], usd: Decimal, tokens:
         reserved = [one for one, _, _ in running]
         assert cost is not None
         assert cost + sum(one.usd or 0 for one in reserved) <= usd
-        assert count + sum(one.tokens for one in reserved) <= tokens
+        assert count + sum(one.most.tokens for one in reserved) <= tokens
 
 
 @given(moves, st.decimals(0, "0.1", places=6), st.integers(0, 20_000))
@@ -190,3 +190,19 @@ def test_what_took_more_than_was_reserved_is_counted_as_it_was() -> None:
     budget = Budget(max_tokens=1_000)
     budget.settle(taken(budget), Usage(output_tokens=5_000))
     assert spent(budget)[1] == 5_000
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.none() | st.integers(0, 200)), max_size=12), st.integers(0, 12))
+def test_a_journal_of_calls_has_what_the_budget_has_and_all_that_may_have_been_taken(
+    calls: list[tuple[str, int | None]], settled: int
+) -> None:
+    budget, booked = Budget(max_usd=Decimal(1)), Booked(PriceTable(prices={"m": PRICE}))
+    reservations = [taken(budget) for _ in calls]
+    for request, _ in calls:
+        booked.reserve(request, "m", MOST)
+    for (request, output), reservation in zip(calls[:settled], reservations, strict=False):
+        usage = None if output is None else Usage(output_tokens=output)
+        budget.settle(reservation, usage)
+        booked.settle(request, usage)
+    assert booked.spent == budget.spent
+    assert [bill.usd for bill in booked.open] == [USD] * len(calls[settled:])

@@ -81,18 +81,18 @@ async def test_a_call_cut_after_its_answer_is_billed_for_all_that_was_streamed(
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (ModelUnavailable("small", "overloaded"), "model-unavailable"),
+        (ModelUnavailable("small", "overloaded", unread=True), "model-unavailable"),
         (ModelRejected("small", "bad request"), "model-rejected"),
         (ModelLocked("small", "no key", remedy="Set one"), "model-locked"),
-        (ModelError("small", "odd"), "model-error"),
     ],
 )
 async def test_a_call_that_failed_unread_is_billed_nothing(error: ModelError, fault: str) -> None:
     assert await come_to(SENT, 2.0, error) == (facts(Usage(), cut=True, seconds=2.0, fault=fault), CALLED)
 
 
-async def test_a_call_that_broke_off_unread_is_billed_nothing() -> None:
-    assert await come_to(SENT) == (facts(Usage(), cut=True, fault="model-unavailable"), CALLED)
+@pytest.mark.parametrize("error", [[], [ModelUnavailable("small", "silent for 15 s")]], ids=["cut off", "silent"])
+async def test_a_call_that_broke_off_may_have_been_read_and_is_billed_for_its_prompt(error: list[Step]) -> None:
+    assert await come_to(SENT, *error) == (facts(ASKED + said(""), cut=True, fault="model-unavailable"), CALLED)
 
 
 @pytest.mark.parametrize(

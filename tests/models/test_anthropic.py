@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import random
 import socket
@@ -342,4 +343,12 @@ async def test_a_client_of_its_own_is_closed_at_the_end() -> None:
 
 async def test_the_other_transport_is_used_only_where_it_is_installed() -> None:
     async with provider(Play(parts=[GOOD]), access=Access(api_key="sk-test", aiohttp=True)) as (_, model):
+        assert await heard(model) == (WHOLE, None)
+
+
+@pytest.mark.parametrize("aiohttp", [False, True])
+async def test_a_compressed_stream_is_unpacked(aiohttp: bool) -> None:
+    headers = [("content-type", "text/event-stream"), ("content-encoding", "gzip")]
+    access = Access(api_key="sk-test", aiohttp=aiohttp)
+    async with provider(Play(parts=[gzip.compress(GOOD)], headers=headers), access=access) as (_, model):
         assert await heard(model) == (WHOLE, None)

@@ -15,14 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igent import codec
-from igent.accounting.budget import PROVIDER_TOKENS, Budget, Reservation
+from igent.accounting.budget import PROVIDER_TOKENS, Budget, Most, Reservation
 from igent.accounting.prices import Bill, Price, PriceTable, prompt_tokens, usd_text
 from igent.accounting.usage import Usage
+from igent.agents.reading import Reading
 from igent.dialogue.replies import reply_schema
 from igent.domain.records import Json
 from igent.errors import ModelUnavailable, RunStopped
 from igent.models.base import Message, ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent
-from igent.models.budgeted import BudgetedModel
+from igent.models.budgeted import BudgetedModel, Purse
 from igent.models.halt import Halt
 from tests.models.loopback import Play, provider, sse
 
@@ -36,10 +37,12 @@ REQUEST = ModelRequest(
 )
 # The most that REQUEST can take, in tokens: "Match.", a line break, five bytes, the form, what a provider adds.
 MOST = 6 + 1 + 5 + len(codec.dump(reply_schema("match"))) + PROVIDER_TOKENS + 100
-TEXT = '{"fit":[["o1"]]}'  # 16 characters, which are taken for 4 tokens
+ALL = Usage(input_tokens=MOST - 100, output_tokens=100, estimated=True)
+TEXT = '{"fit":[["o1"]]}'  # 16 bytes, which may be as many tokens
 PROMPT = Usage(input_tokens=20, cache_read_tokens=3)
 END = ReplyEnd(stop_reason="end_turn", usage=PROMPT + Usage(output_tokens=7))
-FAULT = ModelUnavailable("scripted", "the provider answers 529")
+FAULT = ModelUnavailable("scripted", "the call broke off")
+REFUSAL = ModelUnavailable("scripted", "the provider answers 529", unread=True)
 # Any number of turns of the loop that is more than it takes until nothing moves any more.
 TURNS = 10
 
@@ -69,10 +72,26 @@ class Scripted:
             self.closed += 1
 
 
+@dataclass
+class Book:
+    """Keeps what is written down; with `full` nothing can be."""
+
+    lines: list[tuple[str, Most | Usage | None]] = field(default_factory=list)
+    full: bool = False
+
+    async def reserve(self, request: ModelRequest, most: Most) -> None:
+        if self.full:
+            raise OSError("no space left")
+        self.lines.append((request.digest, most))
+
+    def settle(self, request: ModelRequest, call: Usage | None) -> None:
+        self.lines.append((request.digest, call))
+
+
 def budgeted(
     inner: Scripted, budget: Budget, *, halt: Halt | None = None, price_of: Callable[[str], Price | None] | None = None
 ) -> BudgetedModel:
-    return BudgetedModel(inner, budget=budget, price_of=price_of or (lambda _: None), halt=halt or Halt())
+    return BudgetedModel(inner, Purse(budget, Book()), price_of=price_of or (lambda _: None), halt=halt or Halt())
 
 
 async def heard(model: BudgetedModel, request: ModelRequest = REQUEST) -> list[ModelEvent]:
@@ -112,13 +131,14 @@ async def test_a_reply_takes_what_the_provider_counted() -> None:
 @pytest.mark.parametrize(
     ("events", "error", "expected"),
     [
-        ([Sent()], FAULT, Usage()),
+        ([Sent()], REFUSAL, Usage()),
+        ([Sent()], FAULT, ALL),
         ([Sent(), PromptRead(usage=PROMPT)], FAULT, replace(PROMPT, estimated=True)),
-        ([Sent(), PromptRead(usage=PROMPT), TEXT], FAULT, replace(PROMPT, output_tokens=4, estimated=True)),
-        ([Sent(), TEXT], FAULT, Usage(input_tokens=3, output_tokens=4, estimated=True)),
-        ([Sent(), TEXT], None, Usage(input_tokens=3, output_tokens=4, estimated=True)),
+        ([Sent(), PromptRead(usage=PROMPT), TEXT], FAULT, replace(PROMPT, output_tokens=16, estimated=True)),
+        ([Sent(), TEXT], REFUSAL, ALL),
+        ([Sent(), TEXT], None, ALL),
     ],
-    ids=["refused", "broken before text", "broken after text", "never counted", "cut off without an error"],
+    ids=["refused", "silent", "broken before text", "broken after text", "never counted", "cut off without an error"],
 )
 async def test_a_stream_that_fails_takes_what_was_heard_of_it(
     events: Sequence[ModelEvent], error: Exception | None, expected: Usage
@@ -130,9 +150,9 @@ async def test_a_stream_that_fails_takes_what_was_heard_of_it(
     ("stop_at", "expected"),
     [
         (0, Usage()),
-        (1, Usage(input_tokens=3, estimated=True)),
+        (1, ALL),
         (2, replace(PROMPT, estimated=True)),
-        (3, replace(PROMPT, output_tokens=4, estimated=True)),
+        (3, replace(PROMPT, output_tokens=16, estimated=True)),
         (4, END.usage),
     ],
 )
@@ -144,7 +164,7 @@ async def test_closing_a_stream_closes_the_call_before_its_room_is_given_back() 
     inner, closed = Scripted(), list[int]()
 
     class Noting(Budget):
-        def settle(self, reservation: Reservation, call: Usage) -> None:
+        def settle(self, reservation: Reservation, call: Usage | None) -> None:
             closed.append(inner.closed)
             super().settle(reservation, call)
 
@@ -290,7 +310,28 @@ async def test_a_call_cancelled_in_its_stream_is_settled_once_and_closed() -> No
         call = group.create_task(heard(budgeted(inner, budget)))
         await settled()
         call.cancel()
-    assert (inner.closed, budget.spent.usage) == (1, Usage(input_tokens=3, estimated=True))
+    assert (inner.closed, budget.spent.usage) == (1, ALL)
+
+
+@pytest.mark.parametrize(("stop_at", "call"), [(0, Usage()), (1, None), (9, END.usage)])
+async def test_what_a_call_may_take_is_written_down_before_it_and_what_it_took_behind_it(
+    stop_at: int, call: Usage | None
+) -> None:
+    book = Book()
+    model = BudgetedModel(Scripted(), Purse(Budget(), book), price_of=lambda _: None, halt=Halt())
+    async with aclosing(model.stream(REQUEST)) as events:
+        for _ in range(stop_at):
+            await anext(events, None)
+    most = Most(prompt_tokens=MOST - 100, output_tokens=100)
+    assert book.lines == ([(REQUEST.digest, most), (REQUEST.digest, call)] if stop_at else [])
+
+
+async def test_a_call_that_cannot_be_written_down_is_not_made() -> None:
+    inner, budget = Scripted(), Budget(max_tokens=MOST)
+    model = BudgetedModel(inner, Purse(budget, Book(full=True)), price_of=lambda _: None, halt=Halt())
+    with pytest.raises(OSError, match="no space"):
+        await heard(model)
+    assert (inner.begun, tokens(budget), budget._open) == (0, 0, set())
 
 
 Fate: TypeAlias = tuple[int | None, int]  # after how many turns of the loop a call is cancelled; the tokens it takes
@@ -351,12 +392,15 @@ async def test_a_recorded_stream_costs_to_the_micro_dollar_what_was_computed_by_
     golden = GOLDEN[name]
     aborted = golden["message_delta"] is None
     parts = [sse(event) for event in recorded(golden)]
-    budget = Budget(max_usd=Decimal(1))
+    reading, budget = Reading(request=REQUEST, clock=lambda: 0.0), Budget(max_usd=Decimal(1))
     async with provider(Play(parts=parts, end="stall" if aborted else "whole")) as (_, model):
-        capped = BudgetedModel(model, budget=budget, price_of=BUNDLED.maybe, halt=Halt())
+        capped = BudgetedModel(model, Purse(budget, Book()), price_of=BUNDLED.maybe, halt=Halt())
         async with aclosing(capped.stream(replace(REQUEST, model=golden["model"]))) as events:
             async for event in events:
+                reading.take(event)
                 if aborted and event == golden["text"]:
                     break
-    assert budget.spent == Bill(usage=Usage.from_record(golden["usage"]), usd=Decimal(golden["cost_usd"]))
-    assert usd_text(budget.spent.usd) == golden["written"]
+    bill = Bill.of(reading.facts().usage, BUNDLED.maybe(golden["model"]))
+    assert bill == Bill(usage=Usage.from_record(golden["usage"]), usd=Decimal(golden["cost_usd"]))
+    assert usd_text(bill.usd) == golden["written"]
+    assert (budget.spent == bill) == (not aborted)

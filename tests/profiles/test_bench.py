@@ -41,6 +41,10 @@ RATIOS = {
     ],
     "startup": ["igent --help / bare interpreter", "the main command, --max-items 1 / bare interpreter"],
     "engine": ["CPU per registration / json round trip of the sample offers"],
+    "streams": [
+        "CPU per event, model / aiohttp + SSE + orjson",
+        "CPU per event, model + calls / aiohttp + SSE + orjson",
+    ],
     "load": [
         "time per registration, at N / at N/10",
         "CPU per registration, at N / at N/10",
@@ -99,6 +103,7 @@ def test_the_record_tells_nothing_of_whose_machine_it_was(measured: dict[str, li
 
 def test_facts_name_the_versions_and_no_machine() -> None:
     packages = {"igent", "autogen-agentchat", "autogen-core", "orjson", "ijson", "aiofiles", "pydantic"}
+    packages |= {"anthropic", "httpx2", "aiohttp"}
     assert facts(NOW_AT).keys() == {"date", "cores", "load", "system", "python", *packages}
 
 

@@ -151,6 +151,21 @@ def test_a_model_without_a_price_leaves_the_cost_unknown_and_is_named() -> None:
     assert (summary["cost_usd"], summary["unpriced_models"]) == (None, ["x"])
 
 
+def test_a_call_that_a_kill_left_open_counts_as_the_most_and_is_told() -> None:
+    def reserve(request: str) -> dict[str, Json]:
+        return {"t": "reserve", "request": request, "model": "m", "most": [2_000, 500]}
+
+    settle: dict[str, Json] = {"t": "settle", "request": "aa", "usage": Usage(output_tokens=100).as_record()}
+    projection = Folded(reserve("aa"), reserve("bb"), settle).projection
+    summary: Any = projection.summary()
+    assert summary["unsettled"] == {"calls": 1, "at_most_usd": "0.005000"}
+    assert summary["usage"]["estimated"]
+    assert [bill.usd for bill in (projection.booked.spent, *projection.booked.open)] == [
+        Decimal("0.0005"),
+        Decimal("0.005"),
+    ]
+
+
 def test_every_registration_has_a_row_of_costs() -> None:
     hit: dict[str, Any] = {"usage": Usage(), "saved": Usage(input_tokens=1_000, output_tokens=100)}
     folded = Folded(call(0), call(1), call(0, "bb", **hit), commit(0, "matched"), commit(1, "rejected", id=None))
