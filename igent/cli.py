@@ -1,8 +1,4 @@
-"""The command line: the only place that prints, reads the environment and knows exit codes.
-
-0 every registration has its outcome; 1 some failed or were rejected (with --strict: or are in review); 2 usage,
-configuration or input, nothing called; 3 stopped, resumable; 130, 143 interrupted, resumable; 70 a bug.
-"""
+"""The command line: its commands and options, and what the environment says."""
 
 from __future__ import annotations
 
@@ -18,13 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
 
 import typer
 
-from igent import __version__, codec
-from igent.errors import ConstellationError, IgentError, InputError, OptionError
+from igent import __version__
+from igent.errors import ConstellationError, ExitCode, IgentError, InputError, OptionError
 
 if TYPE_CHECKING:  # these take most of a second to import: only the commands that need them do
-    from igent.console import View, Work
-    from igent.domain.records import Json
-    from igent.workflows import Inputs, Pace, Rim, RunResult, RunSettings
+    from igent.workflows import Inputs, Rim, RunSettings
 
 __all__ = ["app", "main"]
 
@@ -35,7 +29,6 @@ app = typer.Typer(
     help="Match households to suppliers after a collective-purchase auction, and prove every match.",
 )
 
-EXIT_FAILED, EXIT_USAGE, EXIT_STOPPED, EXIT_BUG = 1, 2, 3, 70
 _USAGE = (InputError, ConstellationError, OptionError)
 
 _MAY_CHANGE = {
@@ -61,11 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         app(args=list(arguments) if arguments is not None else None, prog_name="igent")
     except IgentError as exc:
         _say(f"igent: {exc}")
-        sys.exit(EXIT_USAGE if isinstance(exc, _USAGE) else EXIT_STOPPED)
+        sys.exit(ExitCode.USAGE if isinstance(exc, _USAGE) else ExitCode.STOPPED)
     except Exception:  # noqa: BLE001  # whatever reaches this is a bug, and says so
         traceback.print_exc()
         _say("igent: this is a bug; the run, if one had begun, can be resumed")
-        sys.exit(EXIT_BUG)
+        sys.exit(ExitCode.BUG)
     sys.exit(0)
 
 
@@ -108,7 +101,7 @@ def doctor(
     findings = examined(settings, rim, Path(workflows.RUNS))
     for finding in findings:
         print(f"{finding.level:<5} {finding.what}" + (f"\n      {finding.remedy}" if finding.remedy else ""))
-    sys.exit(EXIT_FAILED if any(finding.level == "fail" for finding in findings) else 0)
+    sys.exit(ExitCode.FAILED if any(finding.level == "fail" for finding in findings) else 0)
 
 
 @app.command()
@@ -173,7 +166,8 @@ def run(
 ) -> None:
     """Match registrations to offers and write the orders. Without input files it uses the sample data."""
     from igent import workflows
-    from igent.console import View, resuming, starting
+    from igent.console import resuming, starting
+    from igent.terminal import View, finish, foretell
 
     pace = workflows.Pace(
         concurrency=_concurrency(concurrency),
@@ -185,10 +179,12 @@ def run(
         max_tokens=max_tokens,
     )
     rim = _rim(base_url=base_url, prices=prices, cache_dir=cache_dir)
-    view = View(strict=strict, json=json, quiet=quiet, profile=_profile_path(constellation) if profile else None)
+    where = _profile_path(constellation) if profile else None
+    sample = registrations is None and resume is None
+    view = View(strict=strict, json=json, quiet=quiet, profile=where, sample=sample)
     if resume is not None:
         _refuse_beside_resume(context)
-        _finish(resuming(resume.resolve(), pace, rim=rim), view, resume)
+        finish(resuming(resume.resolve(), pace, rim=rim), view, resume)
     if not constellation:
         raise OptionError("there is no constellation to run", remedy="Name one: igent constellations lists them")
     files = {"registrations": registrations, "offers": offers, "incentives": incentives, "capacity": capacity}
@@ -223,8 +219,8 @@ def run(
     if dry_run:
         first = replace(settings, max_items=min(pilot or 1, settings.max_items or pilot or 1))
         place = directory.with_name(f"{directory.name}-pilot-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-        _foretell(settings, pace, starting(first, pace, place, rim=rim) if pilot else None, rim=rim, view=view)
-    _finish(starting(settings, pace, directory, rim=rim), view, directory)
+        foretell(settings, pace, starting(first, pace, place, rim=rim) if pilot else None, rim=rim, view=view)
+    finish(starting(settings, pace, directory, rim=rim), view, directory)
 
 
 def _rim(*, base_url: str, prices: Path | None, cache_dir: Path | None = None) -> Rim:
@@ -292,65 +288,6 @@ def _announce(settings: RunSettings) -> None:
         _say("igent: on the embedded model rules: offline, notes go to review; with ANTHROPIC_API_KEY set, on Claude")
     if settings.incentives is None:
         _say("igent: no --incentives, so orders have none")
-
-
-def _finish(work: Work, view: View, directory: Path) -> NoReturn:
-    """Run, show what came of it, and exit."""
-    from igent.console import run_process
-
-    ended = run_process(work, quiet=view.quiet or view.json, profile=view.profile)
-    if ended.result is not None:
-        _show(ended.result, view)
-        if ignored := cast("list[str]", ended.result.summary["unknown_fields"]):
-            _say(f"igent: ignored unknown fields of the registrations: {', '.join(ignored)}")
-    if ended.result is None or ended.result.stopped is not None:
-        reason = ended.result.stopped if ended.result else "interrupted"
-        _say(f"igent: {reason}. Nothing is lost; go on with: igent run --resume {directory}")
-        sys.exit(128 + ended.signal if ended.signal else EXIT_STOPPED)
-    sys.exit(_exit_code(ended.result.summary, strict=view.strict))
-
-
-def _foretell(settings: RunSettings, pace: Pace, pilot: Work | None, *, rim: Rim, view: View) -> NoReturn:
-    """Say what a run would take, after its `pilot` where there is one, and exit."""
-    from igent.console import rehearsed, run_process
-    from igent.report import forecast_lines
-
-    result = None
-    if pilot is not None:
-        ended = run_process(pilot, quiet=view.quiet or view.json, profile=None)
-        result = ended.result
-        if result is None or result.stopped is not None:
-            _say(f"igent: the pilot ended early: {result.stopped if result else 'interrupted'}")
-            sys.exit(128 + ended.signal if ended.signal else EXIT_STOPPED)
-    record = rehearsed(settings, pace, rim, pilot=result)
-    print(codec.dump_pretty(record).decode() if view.json else "\n".join(forecast_lines(record)))
-    sys.exit(0)
-
-
-def _show(result: RunResult, view: View) -> None:
-    from igent.console import listing
-    from igent.report import closing
-
-    if view.json:
-        print(codec.dump_pretty(result.summary).decode(), end="")
-    elif not view.quiet:
-        print(closing(result.summary, listing(result)), end="\n\n")
-        print(f"files     {result.directory}/: matches.json, pos.json, review.json, audit.jsonl (why) and more")
-        print("next      the sources in pos.json lead to the lines of the input that its numbers came from")
-        print(f"          all 100, notes judged by keywords: {_python()} -m igent.workflows p1m1m2c --mock")
-        print("          your own files: --registrations FILE --offers FILE --incentives FILE; more with --help")
-
-
-def _python() -> str:
-    """How to call this Python from here."""
-    here = Path(sys.executable)
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else "python"
-
-
-def _exit_code(summary: Mapping[str, Json], *, strict: bool) -> int:
-    counts = cast("dict[str, int]", summary["counts"])
-    bad = counts["failed"] + counts["rejected"] + (counts["review"] if strict else 0)
-    return EXIT_FAILED if bad else 0
 
 
 def _profile_path(constellation: str) -> Path:

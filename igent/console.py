@@ -24,19 +24,9 @@ from igent.workflows.projection import ARRAYS
 from igent.workflows.rehearsal import rehearse
 from igent.workflows.session import prepare
 
-__all__ = ["Ended", "View", "Work", "examined", "listing", "rehearsed", "resuming", "run_process", "starting"]
+__all__ = ["Ended", "Work", "examined", "listing", "rehearsed", "resuming", "run_process", "starting"]
 
 Work = Callable[[Control], Awaitable[RunResult]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What a user wants to see of a run, and whether reviews make it fail."""
-
-    strict: bool
-    json: bool
-    quiet: bool
-    profile: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

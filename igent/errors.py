@@ -20,10 +20,12 @@ IgentError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
 __all__ = [
     "ConstellationError",
+    "ExitCode",
     "IgentError",
     "InputError",
     "JournalCorrupt",
@@ -39,6 +41,15 @@ __all__ = [
     "RunStopped",
     "leaf",
 ]
+
+
+class ExitCode(IntEnum):
+    """How a process ends that was not interrupted: by signal N it ends with 128 + N. 0 is an outcome for everybody."""
+
+    FAILED = 1  # some failed or were rejected (with --strict: or are in review)
+    USAGE = 2  # usage, configuration or input; nothing was called
+    STOPPED = 3  # resumable
+    BUG = 70
 
 
 class IgentError(Exception):

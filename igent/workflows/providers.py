@@ -106,7 +106,9 @@ def replies_path(session: Session) -> Path | None:
     """
     if not session.caches_replies or session.rim.cache_dir is None:
         return None
-    urls = [session.rim.base_url, session.rim.openai_url]
+    asked = {provider_of(model) for model in session.models}
+    own = [("anthropic", session.rim.base_url), ("openai", session.rim.openai_url)]
+    urls = [url if provider in asked else None for provider, url in own]
     return session.rim.cache_dir / (f"replies-{codec.digest([*urls])[:8]}.sqlite3" if any(urls) else "replies.sqlite3")
 
 

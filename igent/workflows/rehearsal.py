@@ -91,7 +91,7 @@ def _forecast_name(session: Session) -> str:
 
 def _seen(summary: Mapping[str, Json], source: str) -> Json:
     """What is kept of a run's summary: its calls, and the limits that its first model was found to have."""
-    gates = cast("dict[str, dict[str, Json]]", cast("dict[str, Json]", summary["timing"]).get("gates") or {})
+    gates = cast("dict[str, dict[str, Json]]", cast("dict[str, Json]", summary["providers"]).get("gates") or {})
     gate: dict[str, Json] = next(iter(gates.values()), {})
     return {"source": source, "observed": summary["observed"], "gate": gate}
 

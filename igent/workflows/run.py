@@ -143,15 +143,16 @@ async def _execute(
     stopped, went = await _go_through(session, publisher, projection, control=control)
     if projection.ending is None:
         wall_s = session.rim.monotonic() - begun
-        process = _process(session, judged=projection.committed - first, wall_s=wall_s, resumed_at=first) | went
+        process = _process(session, judged=projection.committed - first, wall_s=wall_s, resumed_at=first)
         told = told_before(session)
-        ending = {"t": "end", "process": process, "told": told} if stopped is None else {"t": "stop", "why": stopped}
+        end: dict[str, Json] = {"t": "end", "process": process, "providers": went, "told": told}
+        ending: dict[str, Json] = end if stopped is None else {"t": "stop", "why": stopped}
         await publisher.append_durable({**ending, "at": session.rim.now().isoformat()})
         await publisher.settle()
     else:
-        process, told = cast("dict[str, Json]", projection.ending["process"]), projection.ending["told"]
-    summary = _summary(session, projection, process, stopped=stopped)
-    summary["forecast"] = held_against(told, summary)
+        end = projection.ending
+    summary = _summary(session, projection, end, stopped=stopped)
+    summary["forecast"] = held_against(end["told"], summary)
     if went:
         remember(session, summary, directory.name)
     await publisher.publish({"run.json": codec.dump_pretty(summary), "trace.json": projection.trace()})
@@ -218,10 +219,8 @@ def _process(session: Session, *, judged: int, wall_s: float, resumed_at: int) -
     }
 
 
-def _summary(
-    session: Session, projection: Projection, process: dict[str, Json], *, stopped: str | None
-) -> dict[str, Json]:
-    """The content of `run.json`."""
+def _summary(session: Session, projection: Projection, end: dict[str, Json], *, stopped: str | None) -> dict[str, Json]:
+    """The content of `run.json`; `end` is the record that the run ends with, or would."""
     settings, folded = session.settings, projection.summary()
     return {
         "constellation": session.constellation.name,
@@ -232,7 +231,8 @@ def _summary(
         "started": session.started.isoformat(),
         "stopped": stopped,
         **folded,
-        "timing": {**cast("dict[str, Json]", folded["timing"]), **process},
+        "timing": cast("dict[str, Json]", folded["timing"]) | cast("dict[str, Json]", end["process"]),
+        "providers": end["providers"],
         "unknown_fields": [*session.survey.unknown_fields],
         "inputs": {"registrations": session.survey.sha256, **session.inputs.hashes},
         "versions": {"igent": __version__, "autogen-agentchat": version("autogen-agentchat")},

@@ -107,5 +107,6 @@ def test_a_concurrency_that_is_found_on_the_way_gives_the_same_bytes(out: Path, 
     assert bytes_of(out, (*OUTCOMES, "audit.jsonl")) == bytes_of(whole.directory, (*OUTCOMES, "audit.jsonl"))
     assert check(out, SAMPLE) == []
     timing: Any = result.summary["timing"]
+    providers: Any = result.summary["providers"]
     assert timing["concurrency"] is None
-    assert timing["gates"]["mock"]["concurrency"]["highest"] > 8
+    assert providers["gates"]["mock"]["concurrency"]["highest"] > 8

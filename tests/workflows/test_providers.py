@@ -160,9 +160,9 @@ def test_caches_act_on_models_of_the_network(
 
 
 def test_how_calls_went_is_told_by_model(plain: RunResult) -> None:
-    timing: Any = plain.summary["timing"]
-    assert timing["gates"].keys() == {"mock"}
-    assert timing["gates"]["mock"]["concurrency"]["highest"] <= 8
+    providers: Any = plain.summary["providers"]
+    assert providers["gates"].keys() == {"mock"}
+    assert providers["gates"]["mock"]["concurrency"]["highest"] <= 8
 
 
 def test_each_agent_asks_the_model_that_it_names(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_each_agent_asks_the_model_that_it_names(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(text.replace("prompt: matcher2\n", "prompt: matcher2\n        model: mock\n"))
     result = Setup(constellation=str(tmp_path / "own.yaml")).run(tmp_path / "run", max_items=40)
     agents: Any = result.summary["agents"]
-    timing: Any = result.summary["timing"]
+    providers: Any = result.summary["providers"]
     assert [(one["agent"], one["model"]) for one in agents] == [("matcher", "rules"), ("matcher2", "mock")]
-    assert [*timing["gates"]] == ["rules", "mock"]
-    assert all(gate["concurrency"]["highest"] for gate in timing["gates"].values())
+    assert [*providers["gates"]] == ["rules", "mock"]
+    assert all(gate["concurrency"]["highest"] for gate in providers["gates"].values())
