@@ -1,10 +1,9 @@
-"""Writes the sample data of the solar and battery market: registrations, offers and incentives.
+"""Writes the sample data: of the solar and battery market, or with `--market enuk` of the energy market.
 
-    python data/generate.py [--count 100] [--seed 7] [--out data] [--format json|jsonl]
+    python data/generate.py [--market sbus|enuk] [--count 100] [--seed 7] [--out data] [--format json|jsonl]
 
 Registration i is drawn from the seed and i alone, so a longer file begins with the shorter one. The rare cases stand at
-fixed places in every block of a hundred; everything else is drawn. Only `Random.random` is used, whose sequence Python
-promises to keep, so the bytes do not depend on the version.
+fixed places in every block of a hundred; everything else is drawn.
 """
 
 from __future__ import annotations
@@ -15,11 +14,14 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Final, TypeVar
+from typing import Final
 
 if not __package__:  # run as a script, with this folder on the path instead of its parent
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from data.drawing import between, chance, draw, urn
+from data.enuk.households import registrations as energy_registrations
+from data.enuk.tariffs import offers as energy_offers
 from data.incentives import COOPERATIVE, ELECTRIC, incentives
 from data.offers import offers
 from data.suppliers import CORE, NORTH, RIVER, SOLE_ZIP, SOUTH, UNSERVED_ZIP, Json
@@ -40,21 +42,14 @@ LMI_RATE: Final = 0.07
 NO_OWNER_FIELD: Final = 0.05
 NO_INCOME: Final = 0.3
 
-_T = TypeVar("_T")
-
-
-def _urn(counts: Mapping[_T, int]) -> tuple[_T, ...]:
-    return tuple(value for value, count in counts.items() for _ in range(count))
-
-
-ZIPS: Final = _urn({code: weight for area, weight in ((CORE, 6), (NORTH, 4), (SOUTH, 4), (RIVER, 3)) for code in area})
-STATUSES: Final = _urn({"Undecided": 38, "Accepted": 36, "Confirmed": 16, "Declined": 7, "Cancelled": 3})
-PITCHES: Final = _urn({"Inclined": 80, "Sharp": 14, "Flat": 6})
-ORIENTATIONS: Final = _urn({"SouthWest": 36, "South": 34, "SouthEast": 8, "West": 10, "East": 10, None: 2})
-STORIES: Final = _urn({2: 62, 1: 32, 3: 6})
-WANTS: Final = _urn({"solar": 57, "both": 37, "battery": 6})
-BATTERIES: Final[tuple[str | int, ...]] = _urn({"1": 60, "2": 24, 1: 12, 2: 4})
-OWNERS: Final = _urn({"homeowner": 86, "renter": 6, None: 8})
+ZIPS: Final = urn({code: weight for area, weight in ((CORE, 6), (NORTH, 4), (SOUTH, 4), (RIVER, 3)) for code in area})
+STATUSES: Final = urn({"Undecided": 38, "Accepted": 36, "Confirmed": 16, "Declined": 7, "Cancelled": 3})
+PITCHES: Final = urn({"Inclined": 80, "Sharp": 14, "Flat": 6})
+ORIENTATIONS: Final = urn({"SouthWest": 36, "South": 34, "SouthEast": 8, "West": 10, "East": 10, None: 2})
+STORIES: Final = urn({2: 62, 1: 32, 3: 6})
+WANTS: Final = urn({"solar": 57, "both": 37, "battery": 6})
+BATTERIES: Final[tuple[str | int, ...]] = urn({"1": 60, "2": 24, 1: 12, 2: 4})
+OWNERS: Final = urn({"homeowner": 86, "renter": 6, None: 8})
 HOME_SIZES: Final = (  # panels up to which a home is rather of this size
     (12, "SmallerThan1000Ft"),
     (16, "Between1000And1600Ft"),
@@ -132,8 +127,8 @@ def registration(index: int, *, seed: int) -> dict[str, Json]:
     row: dict[str, Json] = {
         "RegistrationNumber": f"SPUS{FIRST_NUMBER + index}",
         "CampaignName": "Two Rivers 1 Spring 2026",
-        "RegistrationStatus": _draw(rng, STATUSES),
-        **_place(_draw(rng, ZIPS)),
+        "RegistrationStatus": draw(rng, STATUSES),
+        **_place(draw(rng, ZIPS)),
         **_house(rng),
         **_household(rng),
         **note,
@@ -149,73 +144,67 @@ def registrations(count: int, *, seed: int) -> Iterator[dict[str, Json]]:
     return (registration(index, seed=seed) for index in range(count))
 
 
-def _draw(rng: Random, urn: Sequence[_T]) -> _T:
-    return urn[int(rng.random() * len(urn))]
-
-
-def _between(rng: Random, low: int, high: int) -> int:
-    return low + int(rng.random() * (high - low + 1))
-
-
-def _chance(rng: Random, share: float) -> bool:
-    return rng.random() < share
-
-
 def _house(rng: Random) -> dict[str, Json]:
-    want = _draw(rng, WANTS)
+    want = draw(rng, WANTS)
     panels = 8 + int(44 * rng.random() * rng.random())  # most are below 20, a few near 50
-    counted, measured = _chance(rng, 0.08), _chance(rng, 0.24)
-    told: str | int = str(panels) if _chance(rng, 0.5) else panels
+    counted, measured = chance(rng, 0.08), chance(rng, 0.24)
+    told: str | int = str(panels) if chance(rng, 0.5) else panels
     return {
-        "Product_RoofPitch": _draw(rng, PITCHES),
-        "Product_RoofOrientation": _draw(rng, ORIENTATIONS),
+        "Product_RoofPitch": draw(rng, PITCHES),
+        "Product_RoofOrientation": draw(rng, ORIENTATIONS),
         "Product_KnowsAmountOfPanels": "1" if counted and want != "battery" else "0",
         "Product_AmountOfPanels": told if counted and want != "battery" else None,
         "Product_CanEstimateRoofSurface": "1" if measured else "0",
-        "Product_EstimatedRoofSizeFt": 50 * _between(rng, 8, 40) if measured else None,
-        "Product_HomeSize": None if _chance(rng, 0.14) else next(size for most, size in HOME_SIZES if panels <= most),
+        "Product_EstimatedRoofSizeFt": 50 * between(rng, 8, 40) if measured else None,
+        "Product_HomeSize": None if chance(rng, 0.14) else next(size for most, size in HOME_SIZES if panels <= most),
         "Proposal_OptimalAmountOfPanels": None if want == "battery" else panels,
-        "Proposal_OptimalAmountOfBatteries": "0" if want == "solar" else _draw(rng, BATTERIES),
-        "Product_NumberOfStories": _draw(rng, STORIES),
+        "Proposal_OptimalAmountOfBatteries": "0" if want == "solar" else draw(rng, BATTERIES),
+        "Product_NumberOfStories": draw(rng, STORIES),
     }
 
 
 def _household(rng: Random) -> dict[str, Json]:
-    low_income = _chance(rng, LMI_RATE)
-    income = 100 * (_between(rng, 240, 580) if low_income else _between(rng, 590, 2100))
+    low_income = chance(rng, LMI_RATE)
+    income = 100 * (between(rng, 240, 580) if low_income else between(rng, 590, 2100))
     fields: dict[str, Json] = {
         "Contact_LowMediumIncome": int(low_income),
-        "Contact_HouseholdIncome": None if _chance(rng, NO_INCOME) else income,
+        "Contact_HouseholdIncome": None if chance(rng, NO_INCOME) else income,
     }
-    if not _chance(rng, NO_OWNER_FIELD):
-        fields["Contact_OwnerStatus"] = _draw(rng, OWNERS)
+    if not chance(rng, NO_OWNER_FIELD):
+        fields["Contact_OwnerStatus"] = draw(rng, OWNERS)
     return fields
 
 
 def _note(rng: Random, position: int) -> dict[str, Json]:
     """A note for about a third; `position` walks the texts, so that a small file repeats few."""
-    if not _chance(rng, NOTE_SHARE):
+    if not chance(rng, NOTE_SHARE):
         return {}
     place = position * NOTE_STRIDE % (len(ENGLISH) + len(SPANISH))
     text = (ENGLISH + SPANISH)[place]
-    if place < len(ENGLISH) and _chance(rng, ASIDE_SHARE):
-        text = f"{text} {_draw(rng, ASIDES)}"
+    if place < len(ENGLISH) and chance(rng, ASIDE_SHARE):
+        text = f"{text} {draw(rng, ASIDES)}"
     return {"Notes": text}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the three files; existing ones of the same names are replaced."""
-    parser = argparse.ArgumentParser(description="Write seeded sample data for the solar and battery market.")
+    """Write the files of a market; existing ones of the same names are replaced."""
+    parser = argparse.ArgumentParser(description="Write seeded sample data.")
+    parser.add_argument("--market", choices=("sbus", "enuk"), default="sbus", help="default: %(default)s")
     parser.add_argument("--count", type=_positive, default=COUNT, help="registrations (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="default: %(default)s")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder (default: this script's)")
+    parser.add_argument("--out", type=Path, help="folder (default: where the market's own are)")
     parser.add_argument("--format", choices=("json", "jsonl"), default="json", help="of the registrations")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    home = Path(__file__).parent
+    energy = options.market == "enuk"
+    out = options.out or (home / "enuk" if energy else home)
+    out.mkdir(parents=True, exist_ok=True)
     lines = _array if options.format == "json" else _lines
-    _write(options.out / f"registrations.{options.format}", lines(registrations(options.count, seed=options.seed)))
-    _write(options.out / "offers.json", [_pretty(offers(options.count))])
-    _write(options.out / "incentives.json", [_pretty(incentives())])
+    rows = (energy_registrations if energy else registrations)(options.count, seed=options.seed)
+    _write(out / f"registrations.{options.format}", lines(rows))
+    _write(out / "offers.json", [_pretty((energy_offers if energy else offers)(options.count))])
+    if not energy:
+        _write(out / "incentives.json", [_pretty(incentives())])
 
 
 def _positive(text: str) -> int:

@@ -223,6 +223,27 @@ def run(
     finish(starting(settings, pace, directory, rim=rim), view, directory)
 
 
+@app.command()
+def verify(
+    registrations: Annotated[Path, InputFile],
+    offers: Annotated[Path, InputFile],
+    matches: Annotated[Path, InputFile],
+    orders: Annotated[Path, InputFile],
+    incentives: Annotated[Path | None, InputFile] = None,
+    market: Annotated[str, typer.Option(help="The market's rules.")] = "sbus",
+    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Which incentives are current.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Audit anybody's matches and orders: what the inputs do not bear out, by registration; exit 1 on findings."""
+    from igent.terminal import audited
+    from igent.workflows.verify import AuditFiles, audit_files
+
+    files = AuditFiles(
+        registrations=registrations, offers=offers, matches=matches, orders=orders, incentives=incentives
+    )
+    audited(audit_files(files, market=market, as_of=(as_of or datetime.now(UTC)).date()), json=json)
+
+
 def _rim(*, base_url: str, prices: Path | None, cache_dir: Path | None = None) -> Rim:
     """What the environment says of providers, and where a run leaves things to the next."""
     from igent.workflows import Rim

@@ -56,7 +56,10 @@ def _registrations(rows: Listing) -> list[str]:
 
 
 def _matched(match: Row, order: Row) -> tuple[str, ...]:
-    lines = ", ".join(f"{line['quantity']} x {line['product_name']}" for line in map(_row, _list(order["lines"])))
+    lines = ", ".join(
+        f"{line['quantity']} {line.get('unit', 'x')} {line['product_name']}"
+        for line in map(_row, _list(order["lines"]))
+    )
     amount = f"{order['amount_due']} {order['currency']}"
     why = f"{match['judgement']}: {match['reason']}"
     return str(match["registration_id"]), str(match["supplier_id"]), lines, amount, why

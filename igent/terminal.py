@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NoReturn, cast
 
 from igent import codec
+from igent.audit.report import Audit, audit_lines
 from igent.console import Work, listing, rehearsed, run_process
 from igent.domain.records import Json
 from igent.errors import ExitCode
 from igent.report import closing, forecast_lines
 from igent.workflows import Pace, Rim, RunResult, RunSettings
 
-__all__ = ["View", "finish", "foretell"]
+__all__ = ["View", "audited", "finish", "foretell"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,12 @@ def foretell(settings: RunSettings, pace: Pace, pilot: Work | None, *, rim: Rim,
     sys.exit(0)
 
 
+def audited(audit: Audit, *, json: bool) -> NoReturn:
+    """Show what an audit has found, and exit."""
+    print(codec.dump_pretty(audit.as_record()).decode().rstrip() if json else "\n".join(audit_lines(audit)))
+    sys.exit(ExitCode.FAILED if audit.findings else 0)
+
+
 def _show(result: RunResult, view: View) -> None:
     if view.json:
         print(codec.dump_pretty(result.summary).decode(), end="")
@@ -65,7 +72,8 @@ def _show(result: RunResult, view: View) -> None:
         print(f"files     {result.directory}/: matches.json, pos.json, review.json, audit.jsonl (why) and more")
         print("next      the sources in pos.json lead to the lines of the input that its numbers came from")
         if view.sample:
-            print(f"          all 100, notes judged by keywords: {_python()} -m igent.workflows p1m1m2c --mock")
+            again = f"-m igent.workflows p1m1m2c --market {result.summary['market']} --mock"
+            print(f"          all 100, notes judged by keywords: {_python()} {again}")
             print("          your own files: --registrations FILE --offers FILE --incentives FILE; more with --help")
     failures = cast("dict[str, Json]", result.summary["providers"]).get("response_cache_failure")
     if failures is not None:

@@ -52,4 +52,5 @@ def _plain_households(count: int, scratch: Path) -> Inputs:
     plain = [row for row in rows if row["RegistrationNumber"] in matched and not row.get("Notes")]
     path = scratch / "registrations.json"
     path.write_text(json.dumps(plain[:count]), encoding="utf-8")
+    assert sample.incentives is not None
     return {"registrations": path, "offers": sample.offers, "incentives": sample.incentives}

@@ -30,6 +30,7 @@ PURE: dict[str, set[str]] = {
     "constellation_spec": {"errors", "dialogue.script"},
     "constellation": {"errors", "domain", "constellation_spec"},
     "report": {"domain.records", "accounting"},
+    "audit": {"errors", "domain", "codec"},
 }
 EDGES: dict[str, set[str]] = {
     "store": {"errors", "domain", "codec"},
@@ -38,7 +39,7 @@ EDGES: dict[str, set[str]] = {
     "workflows": {*PURE, "store", "models", "agents"} - {"report"},
     "workflows.__main__": {"cli"},
     "console": {"errors", "domain", "codec", "report", "workflows"},
-    "terminal": {"errors", "domain.records", "codec", "report", "workflows", "console"},
+    "terminal": {"errors", "domain.records", "codec", "report", "audit", "workflows", "console"},
     "cli": {"errors", "constellation", "store", "workflows", "console", "terminal", "__version__"},
     "__main__": {"cli"},
 }

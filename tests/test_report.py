@@ -59,6 +59,11 @@ def test_a_match_is_listed_with_its_supplier_lines_amount_and_reason() -> None:
         assert part in row
 
 
+def test_what_is_measured_is_listed_with_its_unit() -> None:
+    energy = ORDER | {"lines": [{"quantity": 2900, "unit": "kWh", "product_name": "Elec - Single Rate"}]}
+    assert "2900 kWh Elec - Single Rate" in closing(summary(), Listing(matches=[MATCH], orders=[energy]))
+
+
 def test_a_registration_without_a_match_is_listed_with_its_codes() -> None:
     (row,) = [line for line in lines_of(summary(), Listing(others=[OTHER])) if "R2" in line]
     assert row.endswith("undecided, vetoed")

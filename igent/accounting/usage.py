@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from igent.domain.records import Json
 
@@ -48,26 +48,20 @@ class Usage:
 
         Journals from before writes for 1 hour were counted lack that field, which is then 0.
         """
-        match {"cache_write_1h_tokens": 0, **record} if isinstance(record, dict) else record:
-            case {
-                "input_tokens": int(fresh),
-                "output_tokens": int(output),
-                "cache_read_tokens": int(read),
-                "cache_write_tokens": int(written),
-                "cache_write_1h_tokens": int(written_1h),
-                "estimated": bool(estimated),
-                **others,
-            } if not others and min(fresh, output, read, written, written_1h) >= 0:
-                return cls(
-                    input_tokens=fresh,
-                    output_tokens=output,
-                    cache_read_tokens=read,
-                    cache_write_tokens=written,
-                    cache_write_1h_tokens=written_1h,
-                    estimated=estimated,
-                )
-            case _:
-                raise ValueError(f"a record of usage cannot be {record!r}")
+        counts = {"cache_write_1h_tokens": 0, **record} if isinstance(record, dict) else {}
+        estimated = counts.pop("estimated", None)
+        told = {name: count for name, count in counts.items() if isinstance(count, int) and count >= 0}
+        if not isinstance(estimated, bool) or not told.keys() == counts.keys() == _COUNTS:
+            raise ValueError(f"a record of usage cannot be {record!r}")
+        return cls(**told, estimated=estimated)
+
+    @classmethod
+    def estimate(cls, *, prompt: str = "", reply: str = "") -> Usage:
+        """About what a call takes that nobody counted."""
+        return cls(input_tokens=estimate_tokens(prompt), output_tokens=estimate_tokens(reply), estimated=True)
+
+
+_COUNTS = {each.name for each in fields(Usage)} - {"estimated"}
 
 
 def estimate_tokens(text: str) -> int:

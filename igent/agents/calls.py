@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 
 from igent.accounting.calls import CallFacts
 from igent.accounting.spans import Clock, span
@@ -119,13 +118,13 @@ class Calls:
     async def _persist(self, request: ModelRequest) -> Kept:
         """Make the call, and again while it fails for a passing reason and there is a try and budget left."""
         retries = self._settings.retries
-        for attempt in count():
+        while True:
             try:
-                kept = await self._read(replace(request, attempt=attempt) if attempt else request)
+                kept = await self._read(request)
             except ModelUnavailable as exc:
-                if retries is None or attempt + 1 >= retries.policy.attempts or not retries.budget.spend():
+                if retries is None or request.attempt + 1 >= retries.policy.attempts or not retries.budget.spend():
                     raise
-                pause_s = retries.policy.backoff_s(attempt, retries.uniform(), exc.retry_after_s)
+                pause_s = retries.policy.backoff_s(request.attempt, retries.uniform(), exc.retry_after_s)
             else:
                 if retries is not None:
                     retries.budget.earn()
@@ -133,7 +132,7 @@ class Calls:
             self.made["retries"] += 1
             with span("backoff", "wait"):
                 await retries.sleep(pause_s)
-        raise AssertionError("attempts are counted without end")
+            request = replace(request, attempt=request.attempt + 1)
 
     async def _read(self, request: ModelRequest) -> Kept:
         stream = self._settings.model.stream(request)

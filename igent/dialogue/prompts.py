@@ -73,7 +73,7 @@ def opening(task: Task, market: Market, unfiltered: Unfiltered | None = None) ->
         parts.append(("INCENTIVES", _incentives(task)))
     if unfiltered is not None:
         parts.append(("REGISTRATION", dict(unfiltered.row)))
-    parts += [("HOUSEHOLD", _household(task)), ("NOTE", task.registration.note)]
+    parts += [("HOUSEHOLD", _household(task, market)), ("NOTE", task.registration.note)]
     return _text(parts)
 
 
@@ -144,11 +144,11 @@ def _incentives(task: OrderTask) -> Json:
     ]
 
 
-def _household(task: Task) -> dict[str, Json]:
+def _household(task: Task, market: Market) -> dict[str, Json]:
     """The allow-listed facts; what the offers cost this household only where it has wishes that could be about cost."""
     registration: Registration = task.registration
     wants: dict[str, Json] = {want.product_type: want.quantity for want in registration.wants}
-    facts = {"zip": registration.area, "wants": wants, **registration.facts}
+    facts = {market.AREA: registration.area, "wants": wants, **registration.facts}
     if registration.note is None:
         return facts
     return facts | {"totals": {offer.id: money(offer_total(offer, registration)) for offer in task.offers}}

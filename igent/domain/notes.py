@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-__all__ = ["MAX_NOTE_CHARS", "MIN_QUOTATION_CHARS", "NoteTooLongError", "clean_note", "occurs_in"]
+__all__ = ["MAX_NOTE_CHARS", "MIN_QUOTATION_CHARS", "Mask", "NoteTooLongError", "clean_note", "occurs_in"]
+
+Mask = tuple[re.Pattern[str], str]
 
 # A wish fits in a few sentences; 2,000 characters (about 500 tokens) keep one household from crowding out its prompt.
 MAX_NOTE_CHARS = 2_000
@@ -43,13 +46,16 @@ class NoteTooLongError(ValueError):
     """The note is longer than `MAX_NOTE_CHARS`: a shortened note could mean another thing, so a person reads it."""
 
 
-def clean_note(text: str) -> str | None:
-    """The note as one line of visible text, or None where nothing is left. Raises `NoteTooLongError`."""
+def clean_note(text: str, masks: Sequence[Mask] = ()) -> str | None:
+    """The note as one line of visible text, or None where nothing is left. Raises `NoteTooLongError`.
+
+    `masks` go before those that every market has; what they match must hold a digit.
+    """
     plain = text.isascii() and text.isprintable()
     visible = text if plain else "".join(map(_visible, _IGNORABLE.sub("", text)))
     note = " ".join((visible if plain else unicodedata.normalize("NFC", visible)).split())
     if _MASKABLE.search(note):
-        for pattern, mask in _MASKS:
+        for pattern, mask in (*masks, *_MASKS):
             note = pattern.sub(mask, note)
     if len(note) > MAX_NOTE_CHARS:
         raise NoteTooLongError(f"{len(note)} characters, at most {MAX_NOTE_CHARS} are shown to a model")

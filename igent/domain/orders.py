@@ -1,4 +1,4 @@
-"""A purchase order: lines copied from price rows, incentives computed, sums in `Decimal`; no model wrote any of it."""
+"""A purchase order: lines copied from price lists, incentives computed, sums in `Decimal`; no model wrote any of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from igent.domain.incentives import Incentive, Standing, Timing, amount_of
 from igent.domain.pricing import Line, lines_for, money
-from igent.domain.records import Json, Offer, Payment, Price, PriceRow, Registration
+from igent.domain.records import Json, Offer, Payment, Registration
 from igent.domain.verify import OrderDecision, OrderTask
 
 __all__ = ["Grant", "Order", "build_order", "lends"]
@@ -59,12 +59,13 @@ class Order:
     def as_record(self) -> dict[str, Json]:
         """The order as in `pos.json`, but for `po_id`, which is a hash of it."""
         total = self.granted("point-of-sale", "after-purchase")
+        paid = self.payment == "cash"
         record: dict[str, Json] = {
             "registration_id": self.registration.id,
             "campaign": self.registration.campaign,
             "supplier_id": self.offer.supplier.id,
             "currency": self.currency,
-            "payment_type": self.payment,
+            "payment_type": (self.registration.payment_method if paid else None) or self.payment,
             "lines": [_line_record(line) for line in self.lines],
             "subtotal": money(self.subtotal),
             "incentives": [grant.as_record() for grant in self.grants],
@@ -72,7 +73,7 @@ class Order:
             "amount_due": money(self.subtotal - self.granted("point-of-sale")),
             "net_total": money(self.subtotal - total),
         }
-        return record if self.payment == "cash" else record | {"financing": _financing(self)}
+        return record if paid else record | {"financing": _financing(self)}
 
 
 def build_order(task: OrderTask, offer: Offer, decision: OrderDecision, *, currency: str) -> Order:
@@ -90,9 +91,8 @@ def build_order(task: OrderTask, offer: Offer, decision: OrderDecision, *, curre
 
 def lends(offer: Offer, registration: Registration) -> bool:
     """Whether a supplier quotes a loan for all that a household would buy: an instalment for every line."""
-    low_income = registration.low_income is True
     lines = lines_for(offer, registration)
-    return offer.supplier.finance is not None and all(_instalment(line.row, low_income=low_income) for line in lines)
+    return offer.supplier.finance is not None and all(line.quote.instalment is not None for line in lines)
 
 
 def _grants(task: OrderTask, offer: Offer, decision: OrderDecision, lines: Sequence[Line]) -> Iterable[Grant]:
@@ -141,22 +141,17 @@ def _line_record(line: Line) -> dict[str, Json]:
     }
     if line.quantity_wanted is not None:
         record |= {"quantity_wanted": line.quantity_wanted, "quantity_adjusted": True}
-    return record
+    return record | dict(line.quote.details)
 
 
 def _financing(order: Order) -> dict[str, Json]:
     """The supplier's loan for the whole order."""
     finance = order.offer.supplier.finance
     assert finance is not None, "a loan goes to a supplier that lends"
-    low_income = order.registration.low_income is True
-    prices = [instalment for line in order.lines if (instalment := _instalment(line.row, low_income=low_income))]
+    prices = [line.quote.instalment for line in order.lines if line.quote.instalment is not None]
     return {
         "instalment": money(sum((price.amount for price in prices), Decimal(0))),
         "months": finance.months,
         "rate_percent": str(finance.rate_percent),
         "source": [*(price.source for price in prices), finance.source],
     }
-
-
-def _instalment(row: PriceRow, *, low_income: bool) -> Price | None:
-    return row.lmi_instalment if low_income and row.lmi_instalment else row.instalment

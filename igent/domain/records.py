@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 __all__ = [
     "Candidates",
@@ -19,8 +19,9 @@ __all__ = [
     "OutcomeKind",
     "Payment",
     "Price",
-    "PriceRow",
+    "Prices",
     "Product",
+    "Quote",
     "Registration",
     "Supplier",
     "Want",
@@ -34,10 +35,16 @@ Payment = Literal["cash", "loan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
-    """One product type that a household wants, in whole units."""
+    """One product type that a household wants, in whole units.
+
+    `variant` is that of its products which fits the household. `parts` are quantities within `quantity` that have a
+    price of their own.
+    """
 
     product_type: str
     quantity: int
+    variant: str = ""
+    parts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,7 @@ class Registration:
 
     `facts` are the allow-listed fields that a prompt may show. `note` is the household's own words, already bounded
     and normalised, and still untrusted; `note_problem` is set instead where the words cannot be shown to a model.
+    `payment_method` is how it pays what is not financed, where that is a choice.
     """
 
     id: str
@@ -56,6 +64,7 @@ class Registration:
     withdrawn: bool = False
     low_income: bool | None = None
     owner_status: str | None = None
+    payment_method: str | None = None
     note: str | None = None
     note_problem: str | None = None
     facts: Mapping[str, Json] = field(default_factory=dict)
@@ -79,27 +88,41 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceRow:
-    """The total prices for one quantity; None where the supplier quotes no such price."""
+class Quote:
+    """What a want costs one household: `price` is the total for `quantity`, `instalment` that of a loan for it.
+
+    `details` is what an order's line says besides: what the price was computed from, where it was computed.
+    """
 
     quantity: int
-    cash: Price
-    lmi_cash: Price | None = None
+    price: Price
     instalment: Price | None = None
-    lmi_instalment: Price | None = None
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Prices(Protocol):
+    """A product's price list, in the form that its market has for one."""
+
+    def quote(self, want: Want, registration: Registration) -> Quote | None:
+        """What a want of this product costs a household; None where the list has no price for it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """One product of a supplier with its price rows by quantity; `terms` are what a household's wishes can be about.
+    """One product of a supplier with its price list; `terms` are what a household's wishes can be about.
 
-    `capacity` is the size of one piece in `unit` (`watt` of a panel, `kilowatt_hour` of a battery), where it is given.
+    `variant` tells products of one type apart that no household can choose between; `areas` are those where it is sold
+    (None: wherever its supplier serves). `capacity` is the size of one piece in `unit` (`watt` of a panel,
+    `kilowatt_hour` of a battery), where it is given.
     """
 
     type: str
     name: str
-    prices: Mapping[int, PriceRow]
+    prices: Prices
     source: str
+    variant: str = ""
+    areas: frozenset[str] | None = None
     capacity: Decimal | None = None
     unit: str | None = None
     terms: Mapping[str, Json] = field(default_factory=dict)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import product as combinations
 
-from igent.domain.pricing import row_for
 from igent.domain.records import Candidates, Offer, Product, Registration, Supplier
 
-__all__ = ["Catalogue", "MAX_OFFERS", "offers_of"]
+__all__ = ["Catalogue", "Kind", "MAX_OFFERS", "offers_of"]
+
+Kind = tuple[str, str]  # of a product: its type and variant
 
 # Bundles of one household: a prompt of more would be no judgement, and their ids alone fill half of the longest reply.
 MAX_OFFERS = 4_096
@@ -23,14 +24,14 @@ class Catalogue:
 
     def __init__(self, suppliers: Sequence[Supplier]) -> None:
         self.suppliers = tuple(suppliers)
-        self._known: dict[tuple[str, tuple[str, ...]], Candidates] = {}
+        self._known: dict[tuple[str, tuple[Kind, ...]], Candidates] = {}
 
     def candidates(self, registration: Registration) -> Candidates:
         """The candidate offers of a registration, or the outcome and codes of having none."""
-        types = tuple(want.product_type for want in registration.wants)
-        if not types:
+        kinds = _kinds(registration)
+        if not kinds:
             return Candidates(outcome="review", codes=("quantity-unknown",))
-        found = self._for_types(registration.area, types)
+        found = self._of_kinds(registration.area, kinds)
         offers = tuple(offer for offer in found.offers if _quotes(offer, registration))
         if found.offers and not offers:
             return Candidates(outcome="review", codes=("quantity-not-offered",))
@@ -38,20 +39,20 @@ class Catalogue:
 
     def elsewhere(self, registration: Registration) -> tuple[Offer, ...]:
         """Every other supplier's offers of the wanted types: what an unfiltered prompt shows beside the candidates."""
-        types = tuple(want.product_type for want in registration.wants)
-        return offers_of((s for s in self.suppliers if registration.area not in s.areas), types, prefix="x")
+        others = (supplier for supplier in self.suppliers if registration.area not in supplier.areas)
+        return offers_of(others, _kinds(registration), prefix="x")
 
-    def _for_types(self, area: str, types: tuple[str, ...]) -> Candidates:
-        key = (area, types)
+    def _of_kinds(self, area: str, kinds: tuple[Kind, ...]) -> Candidates:
+        key = (area, kinds)
         if key not in self._known:
-            self._known[key] = self._find(area, types)
+            self._known[key] = self._find(area, kinds)
         return self._known[key]
 
-    def _find(self, area: str, types: tuple[str, ...]) -> Candidates:
+    def _find(self, area: str, kinds: tuple[Kind, ...]) -> Candidates:
         serving = [supplier for supplier in self.suppliers if area in supplier.areas]
         if not serving:
             return Candidates(outcome="unmatched", codes=("area-not-served",))
-        offers = offers_of(serving, types)
+        offers = offers_of(serving, kinds, area=area)
         if not offers:
             return Candidates(outcome="unmatched", codes=("product-not-offered",))
         if len(offers) > MAX_OFFERS:
@@ -59,19 +60,26 @@ class Catalogue:
         return Candidates(offers=offers)
 
 
-def offers_of(suppliers: Iterable[Supplier], types: Sequence[str], *, prefix: str = "o") -> tuple[Offer, ...]:
-    """Every bundle of one product per wanted type and supplier, in file order, numbered from 1."""
-    bundles = [(supplier, bundle) for supplier in suppliers for bundle in _bundles(supplier, types)]
+def offers_of(
+    suppliers: Iterable[Supplier], kinds: Sequence[Kind], *, prefix: str = "o", area: str | None = None
+) -> tuple[Offer, ...]:
+    """Every bundle of one product per wanted kind and supplier, sold in the area, in file order, numbered from 1."""
+    bundles = [(supplier, bundle) for supplier in suppliers for bundle in _bundles(supplier, kinds, area)]
     return tuple(
         Offer(id=f"{prefix}{number}", supplier=supplier, products=bundle)
         for number, (supplier, bundle) in enumerate(bundles, start=1)
     )
 
 
-def _bundles(supplier: Supplier, types: Sequence[str]) -> Iterable[tuple[Product, ...]]:
-    return combinations(*([p for p in supplier.products if p.type == wanted] for wanted in types))
+def _kinds(registration: Registration) -> tuple[Kind, ...]:
+    return tuple((want.product_type, want.variant) for want in registration.wants)
+
+
+def _bundles(supplier: Supplier, kinds: Sequence[Kind], area: str | None) -> Iterable[tuple[Product, ...]]:
+    sold = [p for p in supplier.products if p.areas is None or area is None or area in p.areas]
+    return combinations(*([p for p in sold if (p.type, p.variant) == kind] for kind in kinds))
 
 
 def _quotes(offer: Offer, registration: Registration) -> bool:
     pairs = zip(offer.products, registration.wants, strict=True)
-    return all(row_for(product, want.quantity) is not None for product, want in pairs)
+    return all(product.prices.quote(want, registration) is not None for product, want in pairs)

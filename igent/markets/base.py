@@ -34,6 +34,7 @@ class Market(Protocol):
     """The functions of a market; all are pure. Prompt files lie in the module's folder `prompts`."""
 
     __name__: str
+    AREA: str  # what prompts call a household's area
     CURRENCY: str
     REGISTRATION_FIELDS: frozenset[str]
     PRIVATE_FIELDS: frozenset[str]

@@ -1,67 +1,37 @@
-"""A Messages stream as it is heard: bytes in; the prompt's counts, text and an end out, without I/O.
-
-Nothing is taken for granted: an event that is not as documented tells nothing
-(https://platform.claude.com/docs/en/build-with-claude/streaming, November 2026).
-"""
+"""A Messages stream as it is heard (https://platform.claude.com/docs/en/build-with-claude/streaming, November 2026)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 from igent import codec
 from igent.accounting.usage import Usage
 from igent.domain.records import Json
-from igent.errors import ModelRejected, ModelUnavailable
-from igent.models.base import PromptRead, ReplyEnd, StopReason
-from igent.models.sse import SseDecoder
+from igent.models.base import PromptRead, StopReason
+from igent.models.heard import Heard
 
 __all__ = ["HeardMessage"]
 
-_STOPS: Mapping[str, StopReason] = {
-    "end_turn": "end_turn",
-    "stop_sequence": "stop_sequence",
-    "max_tokens": "max_tokens",
-    "model_context_window_exceeded": "max_tokens",  # cut off by a limit on tokens as well
-    "refusal": "refusal",
-}
 
+@dataclass
+class HeardMessage(Heard):
+    """What a stream has told so far, what the prompt took first."""
 
-@dataclass(slots=True)
-class HeardMessage:
-    """What a stream has told so far; `error` is what a provider tells instead of going on. Either way it is `over`."""
+    stops: ClassVar[Mapping[str, StopReason]] = {
+        "end_turn": "end_turn",
+        "stop_sequence": "stop_sequence",
+        "max_tokens": "max_tokens",
+        "model_context_window_exceeded": "max_tokens",  # cut off by a limit on tokens as well
+        "refusal": "refusal",
+    }
 
-    over: bool = False
-    error: Mapping[str, Json] | None = None
-    _events: SseDecoder = field(default_factory=SseDecoder)
     _prompt: Usage | None = None
-    _output_tokens: int = 0
-    _stop: str | None = None
 
-    def feed(self, piece: bytes) -> None:
-        """Add bytes of the body. Raises `ValueError` for an event past all bounds."""
-        self._events.feed(piece)
-
-    def maybe_sign(self) -> str | PromptRead | None:
-        """The next sign of life, "" where it is no text; None where more has to be fed first. Pings are none.
-
-        Raises `ValueError` for an event that is no JSON.
-        """
-        while (data := self._events.maybe_event()) is not None:
-            if (sign := self._take(codec.load(data))) is not None:
-                return sign
-        return None
-
-    def end(self, model: str) -> ReplyEnd:
-        """How the reply ended. Raises `ModelUnavailable` where it did not, and `ModelRejected` for an unknown way."""
-        if not self.over or self._prompt is None or self._stop is None:
-            raise ModelUnavailable(model, "the stream was cut off before the reply was complete")
-        stop_reason = _STOPS.get(self._stop)
-        if stop_reason is None:
-            raise ModelRejected(model, f"it stopped for {self._stop[:40]!r}, which is no end of an answer")
-        return ReplyEnd(stop_reason=stop_reason, usage=self._prompt + Usage(output_tokens=self._output_tokens))
-
-    def _take(self, event: Json) -> str | PromptRead | None:
+    def take(self, data: bytes) -> str | PromptRead | None:
+        """Hear one event: the sign of life that it is, if it is one. Pings are none."""
+        event = codec.load(data)
         # Nearly every event is one, and patterns take a microsecond more.
         if isinstance(event, dict) and event.get("type") == "content_block_delta":
             return _said(event.get("delta"))
@@ -74,7 +44,7 @@ class HeardMessage:
                 "delta": {"stop_reason": str(reason)},
                 "usage": {"output_tokens": int(tokens)},
             } if tokens >= 0:
-                self._stop, self._output_tokens = reason, tokens
+                self.stop, self.usage = reason, self._prompt and self._prompt + Usage(output_tokens=tokens)
                 return ""
             case {"type": "message_stop"}:
                 self.over = True

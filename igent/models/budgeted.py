@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
@@ -15,8 +15,9 @@ from igent.accounting.prices import Price
 from igent.accounting.usage import Usage
 from igent.dialogue.replies import ReplyKind, reply_schema
 from igent.errors import ModelError, RunStopped
-from igent.models.base import ChatModel, ModelEvent, ModelRequest, PromptRead, ReplyEnd
+from igent.models.base import ChatModel, ModelEvent, ModelRequest
 from igent.models.halt import Halt
+from igent.models.tally import Tally
 
 __all__ = ["Book", "BudgetedModel", "Purse"]
 
@@ -66,19 +67,20 @@ class BudgetedModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream the inner model's events. Raises `RunStopped` where the run is to end, and what the inner one does."""
-        reservation, taken = await self._room(request), _Taken(request=request)
+        reservation, heard, unread = await self._room(request), Tally(request=request), False
         try:
             await self._book.reserve(request, reservation.most)
             async with aclosing(self._inner.stream(request)) as events:
                 async for event in events:
-                    taken.add(event)
+                    heard.take(event)
                     yield event
         except ModelError as exc:
-            taken.unread = exc.unread
+            unread = exc.unread
             raise
         finally:
-            self._budget.settle(reservation, taken.usage)
-            self._book.settle(request, taken.usage)
+            taken = _taken(heard, unread=unread)
+            self._budget.settle(reservation, taken)
+            self._book.settle(request, taken)
 
     async def _room(self, request: ModelRequest) -> Reservation:
         """Wait for room. There is a call to wait for wherever there is no refusal, and it settles, however it ends."""
@@ -98,37 +100,13 @@ class BudgetedModel:
         self._news = asyncio.Event()
 
 
-@dataclass(slots=True, kw_only=True)
-class _Taken:
-    """What is known of what a call takes, from its events so far."""
-
-    request: ModelRequest
-    begun: bool = False
-    unread: bool = False
-    prompt: Usage | None = None
-    pieces: list[str] = field(default_factory=list)
-    end: ReplyEnd | None = None
-
-    def add(self, event: ModelEvent) -> None:
-        """Add one event."""
-        self.begun = True
-        match event:
-            case str():
-                self.pieces.append(event)
-            case PromptRead(usage=usage):
-                self.prompt = usage
-            case ReplyEnd():
-                self.end = event
-
-    @property
-    def usage(self) -> Usage | None:
-        """As the provider counted, and no less; None where it counted nothing."""
-        if self.end is not None:
-            return self.end.usage
-        if self.prompt is not None:
-            said = len("".join(self.pieces).encode("utf-8", "replace"))
-            return self.prompt + Usage(output_tokens=min(said, self.request.max_tokens), estimated=True)
-        return Usage() if not self.begun or (self.unread and not self.pieces) else None
+def _taken(heard: Tally, *, unread: bool) -> Usage | None:
+    """As the provider counted, and no less; None where it counted nothing."""
+    known = heard.maybe_known(unread=unread)
+    if known is not None or heard.prompt is None:
+        return known
+    said = len(heard.text.encode())
+    return heard.prompt + Usage(output_tokens=min(said, heard.request.max_tokens), estimated=True)
 
 
 def _most(request: ModelRequest) -> Most:

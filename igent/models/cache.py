@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from igent import codec
-from igent.accounting.usage import Usage, estimate_tokens
+from igent.accounting.usage import Usage
 from igent.errors import ModelError
-from igent.models.base import ChatModel, ModelEvent, ModelRequest, PromptRead, ReplyEnd
+from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd
+from igent.models.tally import Tally
 
 __all__ = ["CachedModel", "ENTRY_BYTES", "ReplyStore", "is_answered"]
 
@@ -134,63 +135,29 @@ class CachedModel:
 
     async def _asked(self, request: ModelRequest, flight: _Flight) -> AsyncGenerator[ModelEvent, None]:
         """Pass the inner stream through and keep its reply; a reader who has heard enough may close it early."""
-        heard = _Heard(request)
+        heard = Tally(request=request)
         try:
             async with aclosing(self._inner.stream(request)) as events:
                 async for event in events:
-                    if heard.take(event):
-                        flight.kept = self._keep(request, heard)
+                    heard.take(event)
+                    if isinstance(event, ReplyEnd) and event.stop_reason in _WHOLE:
+                        flight.kept = self._keep(heard)
                     yield event
         except (GeneratorExit, asyncio.CancelledError, ModelError):
             if heard.end is None and self._early:
-                flight.kept = self._keep(request, heard)
+                flight.kept = self._keep(heard)
             raise
 
-    def _keep(self, request: ModelRequest, heard: _Heard) -> _Kept | None:
-        text = heard.text
+    def _keep(self, heard: Tally) -> _Kept | None:
+        request, text = heard.request, heard.text
         if not _answers(request, text):
             return None
-        kept = _Kept(model=self._asked_model(request), text=text, usage=heard.usage)
+        kept = _Kept(model=self._asked_model(request), text=text, usage=heard.usage())
         self._store.put(request.digest, kept.encoded())
         return kept
 
     def _asked_model(self, request: ModelRequest) -> str:
         return request.model or self._inner.name
-
-
-@dataclass(slots=True)
-class _Heard:
-    """What one stream has told so far."""
-
-    request: ModelRequest
-    pieces: list[str] = field(default_factory=list)
-    prompt: Usage | None = None
-    end: ReplyEnd | None = None
-
-    def take(self, event: ModelEvent) -> bool:
-        """Add one event; whether it ends a whole reply."""
-        match event:
-            case str():
-                self.pieces.append(event)
-            case PromptRead(usage=usage):
-                self.prompt = usage
-            case ReplyEnd():
-                self.end = event
-                return event.stop_reason in _WHOLE
-        return False
-
-    @property
-    def text(self) -> str:
-        # Half a surrogate pair, which a lenient JSON decoder lets through, has no UTF-8 form.
-        return "".join(self.pieces).encode("utf-8", "replace").decode()
-
-    @property
-    def usage(self) -> Usage:
-        """What the reply took; estimated where the stream was closed before it told."""
-        if self.end is not None:
-            return self.end.usage
-        prompt = self.prompt or Usage(input_tokens=estimate_tokens(self.request.prompt))
-        return prompt + Usage(output_tokens=estimate_tokens(self.text), estimated=True)
 
 
 async def is_answered(request: ModelRequest, store: ReplyStore) -> bool:

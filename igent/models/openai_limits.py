@@ -24,19 +24,15 @@ _MAX_RESET_S = 86_400.0  # the longest period of any limit
 def rate_limits(headers: Mapping[str, str], *, now: datetime) -> dict[str, str]:
     """The limits among a response's headers, whose names are in lower case, with resets as RFC 3339 moments.
 
-    A limit that is not above 0, as Azure sends where it has none, is left out with all that belongs to it.
+    A limit that is not above 0, as Azure sends where it has none, is passed on: nobody takes it for one.
     """
     found: dict[str, str] = {}
     for theirs, ours in _RESOURCES.items():
-        told = {
-            what: headers.get(f"x-ratelimit-{what}-{theirs}", "").strip() for what in ("limit", "remaining", "reset")
-        }
-        if told["limit"].isdecimal() and int(told["limit"]) > 0 and told["remaining"].isdecimal():
-            found[f"anthropic-ratelimit-{ours}-limit"] = told["limit"]
-            found[f"anthropic-ratelimit-{ours}-remaining"] = told["remaining"]
-            if (reset_s := _duration_s(told["reset"])) is not None:
-                moment = now + timedelta(seconds=min(reset_s, _MAX_RESET_S))
-                found[f"anthropic-ratelimit-{ours}-reset"] = moment.isoformat()
+        for what in ("limit", "remaining"):
+            found[f"anthropic-ratelimit-{ours}-{what}"] = headers.get(f"x-ratelimit-{what}-{theirs}", "")
+        if (reset_s := _duration_s(headers.get(f"x-ratelimit-reset-{theirs}", ""))) is not None:
+            moment = now + timedelta(seconds=min(reset_s, _MAX_RESET_S))
+            found[f"anthropic-ratelimit-{ours}-reset"] = moment.isoformat()
     return found
 
 

@@ -1,32 +1,23 @@
-"""A Chat Completions stream as it is heard: bytes in; text, an end and its usage out, without I/O.
+"""A Chat Completions stream as it is heard.
 
-Endpoints take liberties: usage comes in a chunk of its own, with the reason to stop, in every chunk or not at all. What
-is not as documented tells nothing.
+Endpoints take liberties: usage comes in a chunk of its own, with the reason to stop, in every chunk or not at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
 from igent import codec
-from igent.accounting.usage import Usage, estimate_tokens
+from igent.accounting.usage import Usage
 from igent.domain.records import Json
-from igent.errors import ModelRejected, ModelUnavailable
+from igent.errors import ModelUnavailable
 from igent.models.base import ReplyEnd, StopReason
-from igent.models.sse import SseDecoder
+from igent.models.heard import Heard
 
 __all__ = ["HeardReply"]
 
-# https://developers.openai.com/api/docs, https://api-docs.deepseek.com, https://docs.z.ai (November 2026).
-_STOPS: Mapping[str, StopReason] = {
-    "stop": "end_turn",
-    "length": "max_tokens",
-    "model_context_window_exceeded": "max_tokens",
-    "content_filter": "refusal",
-    "sensitive": "refusal",
-}
 # The server gave up, not the model: vLLM when it shuts down, DeepSeek and GLM when they have no room.
 _GAVE_UP: Mapping[str, Literal["overload"] | None] = {
     "abort": None,
@@ -38,50 +29,33 @@ _GAVE_UP: Mapping[str, Literal["overload"] | None] = {
 _ASIDES = ("reasoning_content", "reasoning", "refusal")
 
 
-@dataclass(slots=True)
-class HeardReply:
-    """What a stream has told so far; `error` is what an endpoint tells instead of going on. Either way it is `over`."""
+@dataclass
+class HeardReply(Heard):
+    """What a stream has told so far; what an endpoint does not count is estimated, from the `prompt` too."""
 
-    over: bool = False
-    error: Json = None
-    _events: SseDecoder = field(default_factory=SseDecoder)
+    # https://developers.openai.com/api/docs, https://api-docs.deepseek.com, https://docs.z.ai (November 2026).
+    stops: ClassVar[Mapping[str, StopReason]] = {
+        "stop": "end_turn",
+        "length": "max_tokens",
+        "model_context_window_exceeded": "max_tokens",
+        "content_filter": "refusal",
+        "sensitive": "refusal",
+    }
+
+    prompt: str = ""
     _said: list[str] = field(default_factory=list)
-    _stop: str | None = None
-    _usage: Usage | None = None
     _refusing: bool = False
 
-    def feed(self, piece: bytes) -> None:
-        """Add bytes of the body. Raises `ValueError` for an event past all bounds."""
-        self._events.feed(piece)
+    def end(self, *, model: str) -> ReplyEnd:
+        """How the reply ended. Raises `ModelUnavailable` also where the server gave up."""
+        if self.stop is not None and self.stop in _GAVE_UP:
+            raise ModelUnavailable(model, f"the endpoint gave up ({self.stop})", throttle=_GAVE_UP[self.stop])
+        self.usage = self.usage or Usage.estimate(prompt=self.prompt, reply="".join(self._said))
+        end = super().end(model=model)
+        return replace(end, stop_reason="refusal") if self._refusing else end
 
-    def maybe_sign(self) -> str | None:
-        """The next sign of life: text, empty where it is something else; None where more has to be fed first.
-
-        Raises `ValueError` for an event that is no JSON.
-        """
-        while (data := self._events.maybe_event()) is not None:
-            if (sign := self._take(data)) is not None:
-                return sign
-        return None
-
-    def end(self, prompt: str, *, model: str) -> ReplyEnd:
-        """How the reply ended; what an endpoint did not count is estimated.
-
-        Raises `ModelUnavailable` where it did not end, and `ModelRejected` for an unknown way.
-        """
-        if not self.over or self._stop is None:
-            raise ModelUnavailable(model, "the stream was cut off before the reply was complete")
-        if self._stop in _GAVE_UP:
-            raise ModelUnavailable(model, f"the endpoint gave up ({self._stop})", throttle=_GAVE_UP[self._stop])
-        stop_reason = _STOPS.get(self._stop)
-        if stop_reason is None:
-            raise ModelRejected(model, f"it stopped for {self._stop[:40]!r}, which is no end of an answer")
-        usage = self._usage or Usage(
-            input_tokens=estimate_tokens(prompt), output_tokens=estimate_tokens("".join(self._said)), estimated=True
-        )
-        return ReplyEnd(stop_reason="refusal" if self._refusing else stop_reason, usage=usage)
-
-    def _take(self, data: bytes) -> str | None:
+    def take(self, data: bytes) -> str | None:
+        """Hear one chunk: the sign of life that it is, if it is one."""
         if data == b"[DONE]":
             self.over = True
             return ""
@@ -107,7 +81,7 @@ class HeardReply:
         self._refusing = self._refusing or bool(spoken.get("refusal"))
         self._said += [*asides, content]
         if isinstance(reason, str) and reason:
-            self._stop = reason
+            self.stop = reason
             return content
         return content if content or asides else None
 
@@ -115,7 +89,7 @@ class HeardReply:
         """Take a usage, if that is one; with the reason to stop, or after it, it is that of the whole."""
         usage = _usage(told) if isinstance(told, dict) else None
         if usage is not None:
-            self._usage, self.over = usage, self._stop is not None
+            self.usage, self.over = usage, self.stop is not None
 
 
 def _usage(told: Mapping[str, Json]) -> Usage | None:

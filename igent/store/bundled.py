@@ -23,11 +23,11 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleData:
-    """The three inputs of the sample run."""
+    """The inputs of a sample run; None where the market has no such file."""
 
     registrations: Path
     offers: Path
-    incentives: Path
+    incentives: Path | None
 
 
 def project_root(package: Path = _PACKAGE) -> Path:
@@ -60,11 +60,18 @@ def find_constellation(name_or_path: str) -> Path:
     return _constellations() / f"{name_or_path}.yaml"
 
 
-def sample_data() -> SampleData:
-    """The bundled sample files, which are read only when none of the three inputs is given."""
+def sample_data(market: str = "") -> SampleData:
+    """The bundled sample files, which are read only when none of the three inputs is given.
+
+    A market has them in a folder of its own; where there is none, those of the first market are its.
+    """
     data = project_root() / "data"
+    own = data / market if (data / market).is_dir() else data
+    incentives = own / "incentives.json"
     return SampleData(
-        registrations=data / "registrations.json", offers=data / "offers.json", incentives=data / "incentives.json"
+        registrations=own / "registrations.json",
+        offers=own / "offers.json",
+        incentives=incentives if incentives.is_file() else None,
     )
 
 

@@ -87,8 +87,9 @@ def make_settings(
     """The settings of a run with its files found; `as_of` is today where it is not given. Raises `OptionError`."""
     files = {role: Path(path).resolve() for role, path in inputs.items()}
     if not files.keys() & {"registrations", "offers", "incentives"}:
-        sample = sample_data()
-        files |= {"registrations": sample.registrations, "offers": sample.offers, "incentives": sample.incentives}
+        sample = sample_data(options.get("market", ""))
+        files |= {"registrations": sample.registrations, "offers": sample.offers}
+        files |= {"incentives": sample.incentives} if sample.incentives else {}
     for role in ("registrations", "offers"):
         if role not in files:
             remedy = f"Give --{role} FILE, or no input at all for the sample data"

@@ -14,6 +14,7 @@ from igent.domain.outcomes import Outcome, Settled, hold_place, order_at, place_
 from igent.domain.records import Json, Offer, Registration
 from igent.domain.verify import MatchDecision, OrderDecision
 from igent.errors import ModelError, RowError, RunStopped
+from igent.markets.rows import NOTE_FIELD
 from igent.workflows.pipeline import Judged, PhaseResult
 from igent.workflows.plan import Planned
 
@@ -106,7 +107,7 @@ def _whereabouts(planned: Planned) -> dict[str, Json]:
     found = planned.registration
     if isinstance(found, RowError):
         return {"file": found.file, "row": found.row, "field": found.field, "problem": found.problem}
-    note: dict[str, Json] = {"note": f"{found.source}/Notes"} if found.note or found.note_problem else {}
+    note: dict[str, Json] = {"note": f"{found.source}/{NOTE_FIELD}"} if found.note or found.note_problem else {}
     candidates = [_offer(offer) for offer in planned.match.offers] if planned.match else []
     return {"source": found.source, **note, **({"candidates": [*candidates]} if candidates else {})}
 

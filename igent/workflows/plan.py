@@ -15,6 +15,7 @@ from igent.domain.verify import MatchTask, OrderTask
 from igent.errors import InputError, RowError, RunStopped
 from igent.markets import MARKETS, Market
 from igent.markets.fields import FieldError
+from igent.markets.rows import ID_FIELD
 from igent.store.source import BadRow, Batch, Document, RowFile, read_documents
 from igent.workflows.settings import RunSettings
 
@@ -174,7 +175,7 @@ def _plan(place: _Place, row: Json | BadRow, inputs: Inputs, found: Survey, sett
     registration = _read(place, row, inputs.market)
     if not isinstance(registration, RowError) and registration.id in found.duplicates:
         problem = f"{registration.id!r} stands in more than one row; none of them is used"
-        registration = place.error("RegistrationNumber", problem, registration.id)
+        registration = place.error(ID_FIELD, problem, registration.id)
     row = None if isinstance(row, BadRow) else row
     if isinstance(registration, RowError):
         codes = ("row-invalid",)

@@ -138,7 +138,7 @@ def _claude(session: Session, name: ModelName, gate: Gate) -> AbstractAsyncConte
     # The SDK takes most of a second to import: only a run that calls it does.
     from igent.models.anthropic import Access, AnthropicModel
 
-    access = Access(api_key=session.rim.api_key or "", base_url=session.rim.base_url, aiohttp=True)
+    access = Access(api_key=session.rim.api_key or "", base_url=session.rim.base_url)
     return AnthropicModel.open(access, model=name, idle_s=session.pace.idle_s, on_headers=gate.observe)
 
 
@@ -149,6 +149,6 @@ def _openai(session: Session, name: ModelName, gate: Gate) -> AbstractAsyncConte
     def observe(headers: Mapping[str, str]) -> None:
         gate.observe(rate_limits(headers, now=session.rim.now()))
 
-    access = Access(api_key=session.rim.openai_key or "", base_url=session.rim.openai_url, aiohttp=True)
+    access = Access(api_key=session.rim.openai_key or "", base_url=session.rim.openai_url)
     name = name.removeprefix("openai:")
     return OpenAIModel.open(access, model=name, idle_s=session.pace.idle_s, on_headers=observe)

@@ -125,9 +125,10 @@ def test_an_answer_is_read_as_it_stands(kind: ReplyKind) -> None:
 
 
 RULINGS = st.sampled_from(["yes", "no", "unsure"])
-IDS = st.text(st.characters(exclude_characters=":"), min_size=1, max_size=16)
+CHARACTERS = st.characters(codec="utf-8", exclude_characters=":")
+IDS = st.text(CHARACTERS, min_size=1, max_size=16)
 BY_ID = st.dictionaries(IDS, RULINGS | st.dictionaries(IDS, RULINGS, min_size=1, max_size=4), max_size=4)
-WORDS = st.lists(st.text(min_size=1, max_size=9), max_size=2)
+WORDS = st.lists(st.text(CHARACTERS, min_size=1, max_size=9), max_size=2)
 
 
 @given(st.sampled_from(["cash", "loan", None]), BY_ID, WORDS)

@@ -10,7 +10,8 @@ from hypothesis import settings
 
 from igent.domain.incentives import Amount, Incentive
 from igent.domain.pricing import Line, lines_for
-from igent.domain.records import Finance, Json, Offer, Price, PriceRow, Product, Registration, Supplier, Want
+from igent.domain.records import Finance, Json, Offer, Price, Product, Registration, Supplier, Want
+from igent.markets.sbus.prices import PriceRow, PriceRows
 
 __all__ = [
     "HOUSEHOLD",
@@ -23,6 +24,7 @@ __all__ = [
     "panels",
     "resolve",
     "row",
+    "rows_of",
     "supplier",
 ]
 
@@ -64,13 +66,19 @@ def row(quantity: int, cash: str, *, lmi: str | None = None, instalment: str | N
     )
 
 
+def rows_of(product: Product) -> Mapping[int, PriceRow]:
+    """The price rows of a product that has such rows."""
+    assert isinstance(product.prices, PriceRows)
+    return product.prices.rows
+
+
 def panels(name: str, *rows: PriceRow) -> Product:
-    prices = {one.quantity: one for one in rows}
+    prices = PriceRows({one.quantity: one for one in rows})
     return Product(type="Solar", name=name, prices=prices, source=f"#/{name}", capacity=Decimal(400), unit="watt")
 
 
 def battery(name: str, *rows: PriceRow) -> Product:
-    prices = {one.quantity: one for one in rows}
+    prices = PriceRows({one.quantity: one for one in rows})
     return Product(
         type="Battery", name=name, prices=prices, source=f"#/{name}", capacity=Decimal("13.5"), unit="kilowatt_hour"
     )

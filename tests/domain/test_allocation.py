@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from igent.domain.allocation import balanced
 from igent.domain.ledger import Ledger
 from igent.domain.records import Offer
-from tests.domain.builders import HOUSEHOLD, LAW, bundles, supplier
+from tests.domain.builders import HOUSEHOLD, LAW, bundles, rows_of, supplier
 
 Tiers = list[list[Offer]]
 PRICES = st.lists(st.sampled_from(["800", "900", "1000"]), min_size=1, max_size=3)
@@ -58,7 +58,7 @@ def oracle(tiers: Tiers, market: Market, used: dict[str, int]) -> tuple[str, int
                 best = name
         if best is not None:
             own = [offer for offer in market.offers if offer in tier and offer.supplier.id == best]
-            totals = [offer.products[0].prices[10].cash.amount for offer in own]
+            totals = [rows_of(offer.products[0])[10].cash.amount for offer in own]
             return own[totals.index(min(totals))].id, number
     return None
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from igent.domain.incentives import Amount, Incentive, Standing, StandingKind, Timing
 from igent.domain.orders import Order, build_order, lends
-from igent.domain.records import Finance, Json, Offer, Payment, Price, PriceRow, Want
+from igent.domain.records import Finance, Json, Offer, Payment, Price, Want
 from igent.domain.verify import OrderDecision, OrderTask, Ruling
+from igent.markets.sbus.prices import PriceRow
 from tests.domain.builders import HOUSEHOLD, INCENTIVE, LAW, battery, dollars, panels, row, supplier
 
 FINANCE = Finance(rate_percent=Decimal("7.73"), months=360, source="offers.json#/A/InterestRate")

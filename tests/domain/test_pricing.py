@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igent import codec
-from igent.domain.pricing import Line, cheapest, line_for, lines_for, money, offer_total, row_for, to_cents
+from igent.domain.pricing import Line, cheapest, line_for, lines_for, money, offer_total, to_cents
 from igent.domain.records import Json, Offer, Product, Registration, Want
 from igent.domain.rules import Catalogue
 from igent.markets.sbus import read_suppliers
@@ -58,7 +58,8 @@ def households(draw: st.DrawFn) -> Registration:
 
 
 def priced(product: Product, quantity: int, *, low_income: bool = False) -> Line:
-    return line_for(product, Want(product_type="Solar", quantity=quantity), low_income=low_income)
+    household = replace(HOUSEHOLD, low_income=low_income)
+    return line_for(product, Want(product_type="Solar", quantity=quantity), household)
 
 
 @LAW
@@ -74,25 +75,6 @@ def test_a_line_says_what_the_input_says_at_the_place_it_points_to(document: Jso
         assert line.price == Decimal(str(found[column]))
         assert column == ("LMICashPrice" if household.low_income is True and quoted > 0 else "CashPrice")
         assert line.quantity == found["Quantity"]
-
-
-@LAW
-@given(quantities=QUANTITIES, wanted=st.integers(1, 14))
-def test_the_row_is_the_exact_one_else_one_below_else_one_above(quantities: set[int], wanted: int) -> None:
-    product = panels("P", *(row(q, str(q)) for q in quantities))
-    expected = next((q for q in (wanted, wanted - 1, wanted + 1) if q in quantities), None)
-    found = row_for(product, wanted)
-    assert (found.quantity if found else None) == expected
-
-
-@pytest.mark.parametrize(
-    ("rows", "wanted", "expected"),
-    [([9, 10, 11], 10, 10), ([9, 11], 10, 9), ([11, 9], 10, 9), ([11], 10, 11), ([8, 12], 10, None), ([], 10, None)],
-    ids=["exact", "tie to the lower", "tie, whatever the order", "one more", "gap of two", "no rows"],
-)
-def test_the_row_for_a_quantity(rows: list[int], wanted: int, expected: int | None) -> None:
-    found = row_for(panels("P", *(row(q, "1") for q in rows)), wanted)
-    assert (found.quantity if found else None) == expected
 
 
 def test_the_wanted_quantity_is_kept_only_where_another_row_stands_in() -> None:

@@ -116,7 +116,7 @@ def test_no_other_offer_has_the_id_of_a_candidate() -> None:
 
 
 def test_offers_are_numbered_in_file_order() -> None:
-    offers = offers_of([supplier("B", P1, P2), supplier("A", P2)], ["Solar"])
+    offers = offers_of([supplier("B", P1, P2), supplier("A", P2)], [("Solar", "")])
     assert [(o.id, o.supplier.id, o.products[0].name) for o in offers] == [
         ("o1", "B", "P1"),
         ("o2", "B", "P2"),

@@ -12,7 +12,7 @@ from igent import codec
 from igent.domain.records import Json, Offer, Supplier
 from igent.errors import InputError
 from igent.markets.sbus import offer_facts, read_suppliers
-from tests.domain.builders import resolve
+from tests.domain.builders import resolve, rows_of
 
 REAL = Path(__file__).parents[2] / "../shared/data/mn1/offers.json"
 PRICES: dict[str, Json] = {
@@ -71,7 +71,7 @@ def test_a_supplier_is_read_and_its_spelling_is_kept() -> None:
     ("document", "base"), [([SUPPLIER], "/0"), ({"SupplierOffers": [SUPPLIER]}, "/SupplierOffers/0")]
 )
 def test_an_array_and_the_sample_files_object_are_both_read(document: Json, base: str) -> None:
-    price = only(document).products[0].prices[8].cash
+    price = rows_of(only(document).products[0])[8].cash
     assert price.source == f"offers.json#{base}/Offers/0/ProductPrices/0/CashPrice"
     assert (price.amount, resolve(document, price.source)) == (Decimal("12012.5"), 12012.5)
 
@@ -83,13 +83,13 @@ def test_used_places_are_read() -> None:
 @pytest.mark.parametrize("absent", [0, "0", 0.0, None, ""])
 def test_a_price_of_0_is_no_price(absent: Json) -> None:
     prices = {**PRICES, "LMICashPrice": absent, "LoanInstallment": absent, "LMILoanInstallment": absent}
-    row = only([{**SUPPLIER, "Offers": [{**PRODUCT, "ProductPrices": [prices]}]}]).products[0].prices[8]
+    row = rows_of(only([{**SUPPLIER, "Offers": [{**PRODUCT, "ProductPrices": [prices]}]}]).products[0])[8]
     assert (row.lmi_cash, row.instalment, row.lmi_instalment) == (None, None, None)
 
 
 def test_every_price_column_points_to_itself() -> None:
     prices: dict[str, Json] = {**PRICES, "LMICashPrice": 10000, "LMILoanInstallment": "45.5"}
-    row = only([{**SUPPLIER, "Offers": [{**PRODUCT, "ProductPrices": [prices]}]}]).products[0].prices[8]
+    row = rows_of(only([{**SUPPLIER, "Offers": [{**PRODUCT, "ProductPrices": [prices]}]}]).products[0])[8]
     found = [row.cash, row.lmi_cash, row.instalment, row.lmi_instalment]
     amounts = [(p.source.rpartition("/")[2], str(p.amount)) for p in found if p]
     assert amounts == [
@@ -171,7 +171,7 @@ def test_every_price_of_the_real_offers_is_what_its_pointer_says() -> None:
     document = codec.load(REAL.read_bytes())
     suppliers = read_suppliers(document, file="offers.json")
     assert [supplier.id for supplier in suppliers] == ["All Energy Solar", "iSoalr", "TruNorthSolar"]
-    rows = [row for supplier in suppliers for product in supplier.products for row in product.prices.values()]
+    rows = [row for supplier in suppliers for product in supplier.products for row in rows_of(product).values()]
     prices = [p for row in rows for p in (row.cash, row.lmi_cash, row.instalment, row.lmi_instalment) if p]
     assert len(prices) >= len(rows) == 159
     assert all(Decimal(str(resolve(document, price.source))) == price.amount for price in prices)

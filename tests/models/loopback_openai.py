@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import openai
-
 from igent.accounting.usage import Usage
 from igent.domain.records import Json
 from igent.errors import ModelError
@@ -75,17 +73,11 @@ def good_stream(texts: Iterable[str], *, reason: Json = "stop") -> bytes:
 async def endpoint(
     *plays: Play, idle_s: float = SOON_S, on_headers: OnHeaders | None = None, access: Access | None = None
 ) -> AsyncIterator[tuple[Loopback, OpenAIModel]]:
-    """An endpoint with its script, and a model that talks to it; with an `access`, over a client of its own."""
+    """An endpoint with its script, and a model that talks to it."""
     async with Loopback([*plays]) as server:
-        if access is not None:
-            own = replace(access, base_url=server.url)
-            async with OpenAIModel.open(own, model=GPT, idle_s=idle_s, on_headers=on_headers) as model:
-                yield server, model
-            return
-        # Loopback needs no certificates, and reading them takes longer than most tests.
-        http = openai.DefaultAsyncHttpxClient(verify=False)
-        async with openai.AsyncOpenAI(api_key="sk-test", base_url=server.url, http_client=http) as client:
-            yield server, OpenAIModel(client, model=GPT, idle_s=idle_s, on_headers=on_headers)
+        reached = replace(access or Access(api_key="sk-test"), base_url=server.url)
+        async with OpenAIModel.open(reached, model=GPT, idle_s=idle_s, on_headers=on_headers) as model:
+            yield server, model
 
 
 async def replied(model: ChatModel, request: ModelRequest = REQUEST) -> tuple[list[ModelEvent], ModelError | None]:

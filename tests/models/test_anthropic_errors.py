@@ -147,6 +147,7 @@ async def throttles(*plays: Play) -> list[str | None]:
 async def test_a_limit_and_an_overload_ask_for_fewer_calls() -> None:
     asked = await throttles(*(failure(status, {}) for status in (429, 529, 500, 503, 408)))
     assert asked == ["rate", "overload", None, None, None]
+    assert await throttles(*(failure(status, told("api_error")) for status in (429, 529, 500))) == asked[:3]
 
 
 async def test_in_the_middle_of_a_stream_the_type_asks_for_fewer_calls() -> None:
@@ -157,6 +158,13 @@ async def test_in_the_middle_of_a_stream_the_type_asks_for_fewer_calls() -> None
 
 async def test_a_connection_that_is_lost_asks_for_nothing() -> None:
     assert await throttles(Play(parts=STARTED, end="reset")) == [None]
+
+
+async def test_what_a_provider_refuses_before_its_stream_it_has_not_read() -> None:
+    plays = [failure(529, {}), Play(parts=[sse(told("overloaded_error"))]), Play(parts=STARTED, end="reset")]
+    async with provider(*plays) as (_, model):
+        errors = [(await heard(model))[1] for _ in plays]
+    assert [error and error.unread for error in errors] == [True, False, False]
 
 
 async def test_a_rejection_repeats_what_the_provider_says_on_one_short_line() -> None:
@@ -191,16 +199,19 @@ GARBAGE = {
 }
 
 
-@pytest.mark.parametrize("play", GARBAGE.values(), ids=GARBAGE)
-async def test_a_stream_that_cannot_be_read_is_a_passing_fault(play: Play) -> None:
-    assert type(await failed(play)) is ModelUnavailable
+@pytest.mark.parametrize("aiohttp", [False, True])
+async def test_a_stream_that_cannot_be_read_is_a_passing_fault(aiohttp: bool) -> None:
+    async with provider(*GARBAGE.values(), access=Access(api_key=KEY, aiohttp=aiohttp)) as (_, model):
+        found = {name: type((await heard(model))[1]) for name in GARBAGE}
+    assert found == dict.fromkeys(GARBAGE, ModelUnavailable)
 
 
 async def test_a_provider_that_is_not_there_is_a_passing_fault() -> None:
     async with Loopback([]) as server:
         url = server.url
     async with AnthropicModel.open(Access(api_key=KEY, base_url=url), model=HAIKU) as model:
-        assert type((await heard(model))[1]) is ModelUnavailable
+        error = (await heard(model))[1]
+        assert (type(error), error and error.unread) == (ModelUnavailable, True)
 
 
 async def told_all(model: AnthropicModel) -> list[ModelEvent]:
@@ -208,10 +219,12 @@ async def told_all(model: AnthropicModel) -> list[ModelEvent]:
     return [event async for event in model.stream(REQUEST)]
 
 
+@pytest.mark.parametrize("aiohttp", [False, True])
 @pytest.mark.parametrize("base_url", ["ftp://127.0.0.1", "nowhere", "http://127.0.0.1:port"])
-async def test_a_base_url_that_is_none_is_no_passing_fault(base_url: str) -> None:
+async def test_a_base_url_that_is_none_is_no_passing_fault(base_url: str, aiohttp: bool) -> None:
+    access = Access(api_key=KEY, base_url=base_url, aiohttp=aiohttp)
     with pytest.raises(ModelRejected, match="check the base URL"):
-        async with AnthropicModel.open(Access(api_key=KEY, base_url=base_url), model=HAIKU) as model:
+        async with AnthropicModel.open(access, model=HAIKU) as model:
             await told_all(model)
 
 

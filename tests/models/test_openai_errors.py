@@ -100,6 +100,11 @@ async def test_an_error_inside_a_stream_is_told_by_its_words() -> None:
     assert [seen(error) for error in errors] == [expected for _, expected in STREAMED]
 
 
+async def test_what_an_endpoint_refuses_before_its_stream_it_has_not_read() -> None:
+    errors = await failed(failure(503, {}), Play(parts=[data({"error": {"code": 503}})]))
+    assert [error.unread for error in errors] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [

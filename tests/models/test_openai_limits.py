@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igent.models.openai_limits import rate_limits
+from igent.models.pacing import Limit, maybe_limit
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -51,17 +52,18 @@ def test_a_reset_is_a_moment(reset: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("reset", ["", "soon", "-1s", "1s!", "1 s", "1x", "nan", "s"])
-def test_a_reset_that_is_no_duration_is_left_out(reset: str) -> None:
-    assert [*rate_limits(told("requests", "5", "4", reset), now=NOW).values()] == ["5", "4"]
+def test_a_reset_that_is_no_duration_is_none(reset: str) -> None:
+    seen = maybe_limit(rate_limits(told("requests", "5", "4", reset), now=NOW), "requests", NOW)
+    assert seen == Limit(limit=5, remaining=4, full_in_s=None)
 
 
 @pytest.mark.parametrize(
     ("limit", "remaining"), [("-1", "-1"), ("0", "0"), ("", "5"), ("5", ""), ("5", "x"), ("²", "1")]
 )
-def test_a_limit_that_is_none_is_left_out(limit: str, remaining: str) -> None:
-    assert rate_limits(told("tokens", limit, remaining, "0"), now=NOW) == {}
+def test_a_limit_that_is_none_is_not_taken_for_one(limit: str, remaining: str) -> None:
+    assert maybe_limit(rate_limits(told("tokens", limit, remaining, "0"), now=NOW), "input-tokens", NOW) is None
 
 
 @given(st.text(), st.text(), st.text())
 def test_no_header_is_an_error(limit: str, remaining: str, reset: str) -> None:
-    rate_limits(told("requests", limit, remaining, reset), now=NOW)
+    maybe_limit(rate_limits(told("requests", limit, remaining, reset), now=NOW), "requests", NOW)

@@ -1,15 +1,16 @@
-"""Patience with a provider, in virtual time: what is silence, and what ends it."""
+"""Patience with a provider, in virtual time: what is silence, and what ends it; and the transport to it."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 
-import httpx2
 import pytest
 
 from igent.errors import ModelError, ModelUnavailable
-from igent.models.streams import Patience, quoted
+from igent.models.streams import Patience
 from tests.models.virtual import run
 
 IDLE_S = 10.0
@@ -113,17 +114,13 @@ def test_a_fault_is_an_error_of_igents_and_anything_else_is_not_touched() -> Non
     assert ended(lambda patience: waited(patience, broken(TypeError("a bug")))) == ("a bug", 0)
 
 
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("max_tokens is\ntoo large", "max_tokens is too large"),
-        (None, "it does not say why"),
-        ("odd words: no panels above the porch please", "it quotes the request"),
-        ("what is sk-secret for?", "it quotes the request"),
-        ("x" * 1_000, "x" * 300),
-    ],
-)
-def test_what_a_provider_says_is_repeated_unless_it_repeats_the_request(said: str | None, told: str) -> None:
-    body = {"text": "no panels above the porch please"}
-    request = httpx2.Request("POST", "http://127.0.0.1", headers={"x-api-key": "sk-secret"}, json=body)
-    assert quoted(said, request) == told
+def test_the_leaner_transport_is_used_only_where_it_is_installed() -> None:
+    program = """
+import sys
+from igent.models.streams import Access
+print(Access(api_key="").transport(lambda: "leaner"))
+sys.modules["aiohttp"] = None
+print(Access(api_key="").transport(lambda: "leaner"))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["leaner", "None"]

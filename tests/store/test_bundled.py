@@ -67,11 +67,23 @@ def test_the_sample_data_is_there() -> None:
     assert all(path.is_file() for path in paths)
 
 
+def test_a_market_has_sample_data_of_its_own() -> None:
+    found = sample_data("enuk")
+    assert (found.registrations, found.offers) == (
+        ROOT / "data/enuk/registrations.json",
+        ROOT / "data/enuk/offers.json",
+    )
+    assert found.incentives is None
+
+
 def test_the_wheel_holds_every_bundled_file_where_it_is_looked_for() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
     included = build["targets"]["wheel"]["force-include"]
-    wanted = [find_constellation(name) for name in constellation_names()] + list(astuple(sample_data()))
-    for path in wanted:
+    wanted = [find_constellation(name) for name in constellation_names()] + [
+        *astuple(sample_data()),
+        *astuple(sample_data("enuk")),
+    ]
+    for path in filter(None, wanted):
         inside = path.relative_to(ROOT)
         covered = [source for source in included if inside.is_relative_to(source)]
         assert [included[source] for source in covered] == [f"igent/_bundled/{source}" for source in covered]

@@ -10,9 +10,10 @@ import pytest
 from igent.dialogue.script import Conclusion
 from igent.domain.allocation import balanced
 from igent.domain.ledger import Ledger
-from igent.domain.records import Json, Offer, Price, PriceRow, Product, Registration, Supplier, Want
+from igent.domain.records import Json, Offer, Price, Product, Registration, Supplier, Want
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask
 from igent.errors import ModelError, ModelTimeout, RowError
+from igent.markets.sbus.prices import PriceRow, PriceRows
 from igent.workflows.commit import Rules, commit_record, decide
 from igent.workflows.pipeline import Judged
 from igent.workflows.plan import Planned
@@ -24,7 +25,7 @@ NOTE = "Call me on a Tuesday"
 
 def supplier(name: str, *, capacity: int = 2) -> Supplier:
     price = PriceRow(quantity=10, cash=Price(amount=Decimal("9500.5"), source=f"o.json#/{name}/CashPrice"))
-    panel = Product(type="Solar", name=f"{name} 400", prices={10: price}, source=f"o.json#/{name}/Offers/0")
+    panel = Product(type="Solar", name=f"{name} 400", prices=PriceRows({10: price}), source=f"o.json#/{name}/Offers/0")
     return Supplier(id=name, capacity=capacity, used=0, areas=frozenset({"1"}), products=(panel,), source=name)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from igent.errors import IgentError, ModelLocked, RunStopped
+from igent.markets.sbus.prices import PriceRows
 from igent.models.base import ChatModel
 from igent.models.rules import RulesModel
 from igent.store.files import Outputs
@@ -115,5 +116,5 @@ def unpriced(planned: Planned) -> Planned:
     assert planned.match is not None
     assert planned.order is not None
     (first, *_) = planned.match.offers
-    offers = (replace(first, products=tuple(replace(product, prices={}) for product in first.products)),)
+    offers = (replace(first, products=tuple(replace(product, prices=PriceRows({})) for product in first.products)),)
     return replace(planned, match=replace(planned.match, offers=offers), order=replace(planned.order, offers=offers))

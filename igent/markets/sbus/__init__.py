@@ -6,12 +6,14 @@ proposal's. Offers with an LMI price above 0 charge it to low and medium incomes
 
 from __future__ import annotations
 
+from igent.markets.rows import identify
 from igent.markets.sbus.incentives import read_incentives
 from igent.markets.sbus.keywords import keyword_match, keyword_order
 from igent.markets.sbus.offers import offer_facts, read_suppliers
-from igent.markets.sbus.registrations import PRIVATE_FIELDS, REGISTRATION_FIELDS, identify, read_registration
+from igent.markets.sbus.registrations import PRIVATE_FIELDS, REGISTRATION_FIELDS, read_registration
 
 __all__ = [
+    "AREA",
     "CURRENCY",
     "PRIVATE_FIELDS",
     "REGISTRATION_FIELDS",
@@ -24,4 +26,5 @@ __all__ = [
     "read_suppliers",
 ]
 
+AREA = "zip"
 CURRENCY = "USD"

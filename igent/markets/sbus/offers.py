@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from decimal import Decimal
 
-from igent.domain.records import Finance, Json, Offer, Price, PriceRow, Product, Supplier
-from igent.errors import InputError
-from igent.markets.fields import FieldError, Fields, object_at
+from igent.domain.records import Finance, Json, Offer, Price, Product, Supplier
+from igent.markets.fields import Fields
+from igent.markets.sbus.prices import PriceRow, PriceRows
+from igent.markets.suppliers import facts_of_offer, suppliers_of
 
 __all__ = ["offer_facts", "read_suppliers"]
 
@@ -15,18 +15,8 @@ _UNITS = {"Solar": "watt", "Battery": "kilowatt_hour"}
 
 
 def read_suppliers(document: Json, *, file: str) -> tuple[Supplier, ...]:
-    """The suppliers of `{"SupplierOffers": [...]}` or of an array, in file order. Raises `InputError`."""
-    if isinstance(document, list):
-        rows, base = document, ""
-    else:
-        found = object_at(document, file=file, path="/").values.get("SupplierOffers")
-        rows, base = (found if isinstance(found, list) else []), "/SupplierOffers"
-    if not rows:
-        problem = "holds no suppliers"
-        raise InputError(file=file, place=base, problem=problem, remedy='Give an array or {"SupplierOffers": [...]}')
-    suppliers = tuple(_located(object_at(row, file=file, path=f"{base}/{i}"), file) for i, row in enumerate(rows))
-    _refuse_duplicates([supplier.id for supplier in suppliers], file=file, place=base)
-    return suppliers
+    """The suppliers of an offers file, in file order. Raises `InputError`."""
+    return suppliers_of(document, file=file, read=_supplier)
 
 
 def offer_facts(offer: Offer) -> dict[str, Json]:
@@ -35,16 +25,7 @@ def offer_facts(offer: Offer) -> dict[str, Json]:
         {"type": p.type, "name": p.name, **({"size": f"{p.capacity} {p.unit}"} if p.capacity else {}), **p.terms}
         for p in offer.products
     ]
-    facts: dict[str, Json] = {"id": offer.id, "supplier": offer.supplier.id, "products": products}
-    return facts | ({"terms": dict(offer.supplier.terms)} if offer.supplier.terms else {})
-
-
-def _located(fields: Fields, file: str) -> Supplier:
-    try:
-        return _supplier(fields)
-    except FieldError as exc:
-        place = f"{exc.pointer.removeprefix(file + '#')}, field {exc.field!r}"
-        raise InputError(file=file, place=place, problem=exc.problem, remedy="Correct the offers file") from exc
+    return facts_of_offer(offer, products)
 
 
 def _supplier(fields: Fields) -> Supplier:
@@ -84,7 +65,7 @@ def _product(fields: Fields) -> Product:
     return Product(
         type=kind,
         name=fields.text("ProductName"),
-        prices=prices,
+        prices=PriceRows(prices),
         source=fields.pointer,
         capacity=fields.maybe_amount("ProductCapacity"),
         unit=_UNITS.get(kind),
@@ -110,10 +91,3 @@ def _maybe_price(fields: Fields, field: str) -> Price | None:
     """A price above 0: in these files 0 means that there is no such price."""
     amount = fields.maybe_amount(field) or Decimal(0)
     return Price(amount=amount, source=f"{fields.pointer}/{field}") if amount else None
-
-
-def _refuse_duplicates(ids: list[str], *, file: str, place: str) -> None:
-    for supplier_id, times in Counter(ids).items():
-        if times > 1:
-            problem = f"supplier {supplier_id!r} stands there {times} times"
-            raise InputError(file=file, place=place, problem=problem, remedy="Merge the entries into one")

@@ -1,0 +1,64 @@
+"""What the registrations of every market have in common: a programme's export has these fields, whatever it sells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from igent.domain.notes import Mask, NoteTooLongError, clean_note
+from igent.domain.records import Json
+from igent.markets.fields import FieldError, Fields
+
+__all__ = ["ID_FIELD", "NOTE_FIELD", "PRIVATE", "SHARED", "facts_of", "fields_of", "identify", "note_of", "withdrawn"]
+
+ID_FIELD = "RegistrationNumber"
+NOTE_FIELD = "Notes"
+_STATUS = "RegistrationStatus"
+
+SHARED = frozenset({"CampaignName", ID_FIELD, NOTE_FIELD, _STATUS})
+# Never shown as they stand, with or without the context filter: the note has its own section, cleaned.
+PRIVATE = frozenset({ID_FIELD, NOTE_FIELD, _STATUS})
+
+# The longest value of a fact in a programme's export has 23 characters; free text does not belong in them.
+_FACT_CHARS = 64
+_WITHDRAWN = {"declined", "cancelled"}
+
+
+def identify(row: Json) -> str | None:
+    """The registration's id, where a row has one that can be read."""
+    try:
+        return Fields(row, "").text(ID_FIELD) if isinstance(row, dict) else None
+    except FieldError:
+        return None
+
+
+def fields_of(row: Json, *, pointer: str) -> Fields:
+    """The fields of a row. Raises `FieldError` for one that is no object."""
+    if not isinstance(row, dict):
+        raise FieldError("", "is not an object")
+    return Fields(row, pointer)
+
+
+def withdrawn(fields: Fields) -> bool:
+    """Whether the household has withdrawn."""
+    return (fields.maybe_text(_STATUS) or "").lower() in _WITHDRAWN
+
+
+def facts_of(fields: Fields, names: Iterable[str], masks: Sequence[Mask] = ()) -> dict[str, Json]:
+    """The facts that a prompt may show: short plain values, cleaned like a note."""
+    texts = {name: fields.values[name] for name in names if isinstance(fields.values.get(name), str | int | float)}
+    return {
+        name: clean_note(value, masks) if isinstance(value, str) else value
+        for name, value in texts.items()
+        if not isinstance(value, str) or 0 < len(value) <= _FACT_CHARS
+    }
+
+
+def note_of(fields: Fields, masks: Sequence[Mask] = ()) -> tuple[str | None, str | None]:
+    """The note as models may see it, and the problem where they may not."""
+    text = fields.maybe_text(NOTE_FIELD)
+    if text is None:
+        return None, None
+    try:
+        return clean_note(text, masks), None
+    except NoteTooLongError as exc:
+        return None, str(exc)
