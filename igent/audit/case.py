@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from igent.audit.claims import Found
-from igent.audit.findings import Finding, differs, maybe_meant
+from igent.audit.findings import Finding, Names, differs
 from igent.domain.incentives import Incentive
 from igent.domain.records import Offer, Registration, Supplier
 from igent.domain.rules import Catalogue
@@ -31,6 +31,9 @@ class Case:
         self._catalogues = {supplier.id: Catalogue([supplier]) for supplier in suppliers}
         self.suppliers: Mapping[str, Supplier] = {supplier.id: supplier for supplier in suppliers}
         self.incentives: Mapping[str, Incentive] = {incentive.id: incentive for incentive in incentives}
+        self.incentive_names = {name: one for one in incentives for name in (one.name, one.id)}
+        self.alike = Names(self.incentive_names)
+        self._supplier_names = Names(self.suppliers)
         self.as_of, self.currency = as_of, currency
         self.households: dict[str, Household] = {}
         self.unusable: dict[str, str] = {}
@@ -55,7 +58,7 @@ class Case:
         """The supplier that a row names; a finding with the name that may be meant where there is none."""
         if (supplier := self.suppliers.get(claimed.text or "")) is not None:
             return supplier
-        meant = maybe_meant(claimed.value, self.suppliers)
+        meant = self._supplier_names.maybe_meant(claimed.value)
         places = [self.suppliers[meant].source] if meant else []
         return differs("supplier-unknown", meant, claimed, registration.id, *places)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 from igent.audit.claims import Found
 from igent.domain.records import Json
 
-__all__ = ["Code", "Finding", "counts_of", "differs", "maybe_meant"]
+__all__ = ["Code", "Finding", "Names", "alike_first", "counts_of", "differs"]
 
 Code = Literal[
     "registration-unknown",
@@ -37,6 +37,10 @@ Code = Literal[
     "incentive-missing",
     "sum-differs",
 ]
+
+
+# Names have some tens of characters; to compare two takes time that grows with the product of their lengths.
+_COMPARED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,21 @@ def counts_of(findings: Iterable[Finding]) -> dict[str, int]:
     return dict(sorted(Counter(finding.code for finding in findings).items()))
 
 
-def maybe_meant(name: Json, known: Iterable[str]) -> str | None:
-    """The known name that an unknown one may be a slip of, to be suggested and never used."""
-    near = get_close_matches(str(name), [*known], n=1)
-    return near[0] if near else None
+def alike_first(name: Json, known: Sequence[str]) -> list[str]:
+    """The known names, those most like another one first."""
+    return get_close_matches(str(name)[:_COMPARED], known, n=len(known) or 1, cutoff=0)
+
+
+class Names:
+    """Known names, and which of them an unknown one may be a slip of: to be suggested, and never used."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = tuple(known)
+        self._meant: dict[str, str | None] = {}
+
+    def maybe_meant(self, name: Json) -> str | None:
+        """The one that is most alike; None where none is. Each name is compared once, by its first `_COMPARED`."""
+        text = str(name)[:_COMPARED]
+        if text not in self._meant:
+            self._meant[text] = next(iter(get_close_matches(text, self._known, n=1)), None)
+        return self._meant[text]

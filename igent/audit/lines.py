@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from igent.audit.claims import Claim, Found, LineClaim
-from igent.audit.findings import Finding, differs
+from igent.audit.findings import Finding, alike_first, differs
 from igent.domain.pricing import Line, line_for, money
 from igent.domain.records import Json, Product, Registration, Supplier, Want
 
@@ -47,8 +46,8 @@ def product_of(line: LineClaim, registration: Registration, supplier: Supplier) 
 
 def _not_offered(line: LineClaim, registration: Registration, supplier: Supplier) -> Finding:
     """An unknown product, with the names that it could be, the most alike first."""
-    names = list(dict.fromkeys(p.name for p in supplier.products if line.kind in (None, p.type)))
-    alike: list[Json] = [*get_close_matches(str(line.name.value), names, n=len(names) or 1, cutoff=0)]
+    names = dict.fromkeys(p.name for p in supplier.products if line.kind in (None, p.type))
+    alike: list[Json] = [*alike_first(line.name.value, [*names])]
     return differs("product-not-offered", alike, line.name, registration.id, supplier.source)
 
 

@@ -103,7 +103,8 @@ def missing(case: Case, matches: MatchAudit, orders: OrderAudit, *, accounted: C
     yield from orders.short()
     for name, match in matches.matched.items():
         if match.supplier_id is not None and name not in orders.ordered:
-            yield _missing("order-missing", name, match.supplier_id, match.pointer)
+            source = case.households[name].registration.source
+            yield _missing("order-missing", name, match.supplier_id, match.pointer, source)
     rows = [case.households[name].index for name in matches.matched]
     span = range(min(rows), max(rows) + 1) if rows else range(0)
     for name, household in case.households.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from igent.audit.case import Case
 from igent.audit.claims import Claim, Found
-from igent.audit.findings import Finding, differs, maybe_meant
+from igent.audit.findings import Finding, differs
 from igent.domain.incentives import Standing, standing
 from igent.domain.records import Json, Registration, Supplier
 
@@ -27,9 +27,8 @@ def subsidy_findings(claim: Claim, registration: Registration, _supplier: Suppli
 
 def unknown(entry: Found, registration: Registration, case: Case) -> Finding:
     """An incentive that no input names, with the one that may be meant."""
-    known = {name: one for one in case.incentives.values() for name in (one.name, one.id)}
-    meant = maybe_meant(entry.value, known)
-    places = [known[meant].source] if meant else []
+    meant = case.alike.maybe_meant(entry.value)
+    places = [case.incentive_names[meant].source] if meant else []
     return differs("incentive-unknown", meant, entry, registration.id, *places)
 
 

@@ -179,3 +179,26 @@ def test_a_taken_place_counts_once_however_often_a_household_is_matched() -> Non
     files.offers[2]["Capacity"] = sum(row["supplier_id"] == "Cedar Roof" for row in files.matches)
     files.matches.append(dict(next(row for row in files.matches if row["supplier_id"] == "Cedar Roof")))
     assert "capacity-exceeded" not in {one.code for one in audited(files)}
+
+
+def test_a_row_that_gives_a_registration_to_nobody_is_a_missing_match_wherever_it_stands() -> None:
+    files = good()
+    match(files, "R15")["supplier_id"] = None
+    drop(files.orders, "R15")
+    assert [(one.registration_id, one.code) for one in audited(files)] == [("R15", "match-missing")]
+
+
+def test_a_registration_that_stands_three_times_is_no_better_than_one_that_stands_twice() -> None:
+    files = good()
+    files.registrations += [dict(files.registrations[15]), dict(files.registrations[15])]
+    assert {one.code for one in audited(files)} == {"registration-unknown"}
+
+
+def test_a_flat_order_has_the_wanted_quantity_at_the_price_of_the_nearest_row() -> None:
+    files = good()
+    files.registrations[3]["Proposal_OptimalAmountOfPanels"] = 14
+    for row in (match(files, "R03"), order(files, "R03")):
+        row["num_panels"] = "14"
+    product = next(s for s in files.offers if s["SupplierID"] == order(files, "R03")["supplier_id"])["Offers"][0]
+    with_price(files, "R03", product["ProductPrices"][-1]["CashPrice"])
+    assert audited(files) == []

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from igent.audit.findings import Finding, maybe_meant
+from igent.audit.findings import Finding, Names
 from igent.audit.report import Audit, audit_lines
 
 WRONG_PRICE = Finding(
@@ -58,5 +58,5 @@ def test_a_finding_says_what_was_expected_and_found_and_where() -> None:
 
 
 def test_a_name_like_no_other_has_no_suggestion() -> None:
-    assert maybe_meant("Zzz", ["iSoalr"]) is None
-    assert maybe_meant("iSolar", ["All Energy Solar", "iSoalr"]) == "iSoalr"
+    names = Names(["All Energy Solar", "iSoalr"])
+    assert (names.maybe_meant("Zzz"), names.maybe_meant("iSolar")) == (None, "iSoalr")

@@ -36,7 +36,9 @@ def run(good: Path, tmp_path: Path) -> Path:
     return shutil.copytree(good, tmp_path / "run")
 
 
-def audited(directory: Path, inputs: Inputs = SAMPLE, *, as_of: date = AS_OF) -> tuple[Finding, ...]:
+def audited(
+    directory: Path, inputs: Inputs = SAMPLE, *, as_of: date = AS_OF, market: str = "sbus"
+) -> tuple[Finding, ...]:
     files = AuditFiles(
         registrations=inputs.registrations,
         offers=inputs.offers,
@@ -44,7 +46,7 @@ def audited(directory: Path, inputs: Inputs = SAMPLE, *, as_of: date = AS_OF) ->
         matches=directory / "matches.json",
         orders=directory / "pos.json",
     )
-    return audit_files(files, market="sbus", as_of=as_of).findings
+    return audit_files(files, market=market, as_of=as_of).findings
 
 
 def codes(findings: tuple[Finding, ...]) -> set[str]:
@@ -324,3 +326,64 @@ def test_the_command_exits_2_on_a_file_that_cannot_be_used(run: Path, capfd: pyt
     ended = verify(capfd, run, matches=run / "nothing.json")
     assert (ended.code, ended.out) == (2, "")
     assert "nothing.json" in ended.err
+
+
+def test_a_loan_that_no_note_asks_for_is_found(tmp_path: Path) -> None:
+    row = SAMPLE.household("SPUS10008")[1] | {"Notes": "The lowest price, with a loan"}
+    asked = replace(SAMPLE, registrations=write(tmp_path / "asked.json", [row]))
+    silent = replace(SAMPLE, registrations=write(tmp_path / "silent.json", [row | {"Notes": None}]))
+    run = Setup(inputs=asked).run(tmp_path / "run", model="mock").directory
+    assert (audited(run, asked), codes(audited(run, silent))) == ((), {"payment-inconsistent"})
+
+
+@pytest.mark.parametrize("term", ["instalment", "months", "rate_percent"])
+def test_the_terms_of_a_loan_are_those_that_the_supplier_quotes(run: Path, term: str) -> None:
+    def change(orders: list[Any]) -> None:
+        next(order for order in orders if order["payment_type"] == "loan")["financing"][term] = "1"
+
+    damage(run, "pos.json", change)
+    assert codes(audited(run)) == {"payment-inconsistent"}
+
+
+def test_a_quantity_that_stands_in_for_the_wanted_one_is_right(tmp_path: Path) -> None:
+    product = json.loads(SAMPLE.offers.read_text())["SupplierOffers"][0]["Offers"][0]
+    most = max(int(row["Quantity"]) for row in product["ProductPrices"])
+    row = SAMPLE.household("SPUS10001")[1] | {"Proposal_OptimalAmountOfPanels": most + 1}
+    inputs = replace(SAMPLE, registrations=write(tmp_path / "registrations.json", [row]))
+    run = Setup(inputs=inputs).run(tmp_path / "run").directory
+    assert json.loads((run / "pos.json").read_text())[0]["lines"][0]["quantity_wanted"] == most + 1
+    assert audited(run, inputs) == ()
+    damage(run, "pos.json", lambda rows: rows[0]["lines"][0].update(quantity=most + 1))
+    assert codes(audited(run, inputs)) == {"quantity-differs"}
+
+
+def flat(order: Any, line: Any) -> dict[str, Any]:
+    """One line of an order as a row of the flat form, its incentives by name."""
+    return {
+        "registration_id": order["registration_id"],
+        "supplier_id": order["supplier_id"],
+        "product_type": line["product_type"],
+        "panel_name": line["product_name"],
+        "num_panels": line.get("quantity_wanted", line["quantity"]),
+        "product_price": line["price"],
+        "eligible_subsidies": [one["name"] for one in decided(order)],
+    }
+
+
+def test_the_same_orders_in_the_flat_form_have_no_findings(run: Path) -> None:
+    orders = json.loads((run / "pos.json").read_text())
+    write(run / "pos.json", [[flat(order, line) for line in order["lines"]] for order in orders])
+    assert audited(run) == ()
+
+
+def test_the_other_market_is_audited_by_its_own_rules(tmp_path: Path) -> None:
+    folder = SAMPLE.offers.parent / "enuk"
+    inputs = Inputs(registrations=folder / "registrations.json", offers=folder / "offers.json")
+    run = Setup(inputs=inputs).run(tmp_path / "run", model="mock", market="enuk").directory
+    assert audited(run, inputs, market="enuk") == ()
+    shutil.copy(run / "pos.json", tmp_path / "pos.json")
+    damage(run, "pos.json", lambda rows: [line.update(source="#/0") for row in rows[:20] for line in row["lines"]])
+    assert codes(audited(run, inputs, market="enuk")) == {"source-differs"}
+    shutil.copy(tmp_path / "pos.json", run / "pos.json")
+    damage(run, "pos.json", lambda rows: rows[0]["lines"][0]["parts"][0].update(quantity=360))
+    assert codes(audited(run, inputs, market="enuk")) == {"price-differs"}
