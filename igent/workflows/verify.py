@@ -27,7 +27,7 @@ _OTHERS = ("unmatched.json", "review.json", "failed.json", "rejects.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFiles:
-    """The files of an audit; `incentives` None means that there are none."""
+    """The files of an audit; where `incentives` is None, nobody knows which there are, and none is called unknown."""
 
     registrations: Path
     offers: Path
@@ -55,6 +55,8 @@ async def _audit(files: AuditFiles, *, market: str, as_of: date) -> Audit:
     orders = OrderAudit(case, matches.matched)
     findings += [one async for row in _rows(files.orders) for one in orders.audit(row)]
     findings += missing(case, matches, orders, accounted=accounted)
+    if files.incentives is None:
+        findings = [finding for finding in findings if finding.code != "incentive-unknown"]
     return Audit(
         findings=tuple(sorted(findings, key=lambda one: _place(one, case))),
         matched=len(matches.matched),

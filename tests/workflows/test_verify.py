@@ -243,8 +243,12 @@ def test_incentives_are_held_against_the_day(run: Path) -> None:
     assert "incentive-expired" in codes(audited(run, as_of=date(2031, 1, 1)))
 
 
-def test_incentives_are_unknown_where_no_file_names_them(run: Path) -> None:
-    assert codes(audited(run, replace(SAMPLE, incentives=None))) == {"incentive-unknown"}
+def test_incentives_are_unknown_where_the_file_does_not_name_them(run: Path, tmp_path: Path) -> None:
+    assert codes(audited(run, replace(SAMPLE, incentives=write(tmp_path / "none.json", [])))) == {"incentive-unknown"}
+
+
+def test_without_a_file_of_incentives_they_are_not_audited(run: Path) -> None:
+    assert codes(audited(run, replace(SAMPLE, incentives=None))) == set()
 
 
 def test_an_incentive_for_others_is_found(run: Path, tmp_path: Path) -> None:
