@@ -46,10 +46,10 @@ def test_certain_is_what_was_counted_to_the_end_and_that_nothing_was_read(
     ("events", "usage"),
     [
         ([Sent()], ASKED),
-        ([Sent(), "te", "xt!"], replace(ASKED, output_tokens=2)),
+        ([Sent(), "tex", "t!"], replace(ASKED, output_tokens=2)),
         ([Sent(), READ], replace(PROMPT, estimated=True)),
-        ([Sent(), READ, "te", "xt!"], replace(PROMPT, output_tokens=2, estimated=True)),
-        ([Sent(), READ, "te", "xt!", END], END.usage),
+        ([Sent(), READ, "tex", "t!"], replace(PROMPT, output_tokens=2, estimated=True)),
+        ([Sent(), READ, "tex", "t!", END], END.usage),
     ],
 )
 def test_what_nobody_counted_is_estimated(events: list[ModelEvent], usage: Usage) -> None:
