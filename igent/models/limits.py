@@ -104,11 +104,12 @@ class Gate:
         if error.throttle is None:
             return
         now_s = asyncio.get_running_loop().time()
-        self._concurrency.objected(error.throttle, sent_s=turn.sent_s, now_s=now_s)
-        if error.throttle == "rate":
-            self._pacing.refused(sent_s=turn.sent_s, retry_after_s=error.retry_after_s, now_s=now_s)
-        elif error.retry_after_s is not None:
+        if error.throttle == "overload" and error.retry_after_s is not None:
             self._pacing.hold(error.retry_after_s, now_s)
+        if error.throttle == "overload" or self._pacing.refused(
+            sent_s=turn.sent_s, retry_after_s=error.retry_after_s, now_s=now_s
+        ):
+            self._concurrency.objected(error.throttle, sent_s=turn.sent_s, now_s=now_s)
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Follow the rate limits in a response's headers, whose names are in lower case; `date` is their time."""

@@ -3,9 +3,9 @@ too much or nothing. Arithmetic only: times are seconds of one monotonic clock, 
 
 A limit is a token bucket, refilled continuously up to a minute's worth
 (https://platform.claude.com/docs/en/api/rate-limits, November 2026). Where that does not hold, because its headers tell
-of a much shorter window or a call is refused although it should fit, calls are spaced evenly: even distances suit every
-bucket and window of the same rate. Without a rate in headers, refusals set the pace: cut to a little less than what was
-just accepted, then raised again, slowly at first and faster the longer nobody objects.
+of a much shorter window or too many calls are refused, calls are spaced evenly: even distances suit every bucket and
+window of the same rate. Such refusals also set a pace, a little less than what was accepted of the latest calls, which
+then grows: soon where it was a guess, slowly once it is found again. Less than that may be refused for no reason.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ONE_CALL: Cost = {"requests": 1}
 
 # The longest that new calls are held for one refusal: as long as a retry waits at most.
 MAX_HOLD_S = 20.0
-# How long they are held where a provider does not say, and twice as long each time that the first call after it fails.
+# How long where all are refused and nobody says for how long; then twice as long each time.
 _HOLD_S = 0.5
 # What spaced calls use of a rate: a sixth call in a second, early by network jitter, must not be one too many.
 _SHARE = 0.97
@@ -38,16 +38,16 @@ _LATE_S = 0.005  # what a late timer may make up for
 _SOONER_S = 10.0
 # How much of the way up is gone with each response that allows more than was thought: answers also overtake each other.
 _TRUST = 0.2
-# What is kept of a pace that was too fast, or of what was accepted of calls that had none.
-_KEPT = 0.95
-# A pace that ran this long unrefused is nearly right; where one came sooner, calls are counted, over 1 s at least.
-_PROVEN_S, _LEAST_S = 3.0, 1.0
-# The pace doubles after 0.83 of this without a refusal: a measured one, and one that is a guess.
-_PATIENCE_S, _IMPATIENCE_S = 120.0, 10.0
-# What is tried even of a provider that refuses everything: from here a pace finds back in minutes.
-_SLOWEST_PER_S = 0.2
-# Far past any limit (e^10 times the pace), so that years of quiet overflow nothing.
-_MAX_GROWTH = 10.0
+# The calls that a pace is learned from: those of so long, and so many; and the least that their rate is taken over.
+_RECENT_S, _RECENT, _LEAST_S = 3.0, 32, 1.0
+# So many of these, or this share, may be refused for no reason: less than a tenth, so that few are sent in vain.
+_STRAYS, _STRAY = 2, 0.07
+# A pace is found again where what is accepted is so much of it: few calls are counted.
+_LOW, _HIGH = 0.9, 1.25
+# A pace doubles in so long: one that was found again, and a guess; for that, the time between two calls counts for no
+# more than a step, so that enough of them are sent on the way to tell when it is too fast.
+_PATIENCE_S, _IMPATIENCE_S, _STEP_S = 60.0, 2.5, 0.25
+_SLOWEST_PER_S = 0.2  # what is tried even of a provider that refuses everything
 _MINUTE_S = 60.0
 _COUNT = re.compile(r"[0-9]{1,15}")
 _EPSILON = 1e-6  # less of a call, a token or a second is a rounding error
@@ -112,75 +112,66 @@ def maybe_limit(headers: Mapping[str, str], resource: Resource, now: datetime) -
 
 
 class Pace:
-    """The pace that refusals teach, in calls a second: none until the first of them."""
+    """The pace that refusals teach, in calls a second: none until the first objection."""
 
     def __init__(self) -> None:
         self.per_s: float | None = None
-        self.pause_s = _HOLD_S
-        self._sent_s: deque[float] = deque()
-        self._since_s: float | None = None
-        self._cut_s = self._next_s = float("-inf")
-        self._base_per_s = self._pressed_s = self._last_s = self._span_s = self._tried_per_s = 0.0
-        self._patience_s, self._accepted = _PATIENCE_S, 0
-        self._measuring = self._proven = False
+        self.next_s = self._cut_s = float("-inf")
+        self._base_per_s = self._tried_per_s = self._pressed_s = self._pause_s = 0.0
+        self._found = False
+        self._fresh = True  # nothing was sent since the last cut
+        self._sent_s: deque[float] = deque()  # behind when the count begins
+        self._refused_s: deque[float] = deque()
 
-    def wait_s(self, now_s: float) -> float:
-        """Seconds until the next call."""
-        return max(0.0, self._next_s - now_s)
-
-    def take(self, now_s: float, *, pressed: bool) -> None:
-        """Begin a call; `pressed` where it had to wait for this: a pace grows only where that is of use."""
-        if self._since_s is None:
-            self._since_s = self._last_s = now_s
-        self._sent_s.append(now_s)
-        while self._sent_s[0] < now_s - _PROVEN_S:
+    def take(self, now_s: float) -> None:
+        """Begin a call."""
+        gap_s = 1 / self.per_s if self.per_s else 0.0
+        if self._fresh:
+            self._fresh, self._pressed_s = False, 0.0
+            self._sent_s, self._refused_s = deque([now_s - gap_s]), deque()
+        while len(self._sent_s) > _RECENT and self._sent_s[0] < now_s - _RECENT_S:
             self._sent_s.popleft()
-        if self.per_s is not None:
-            self._pressed_s += now_s - self._last_s if pressed else 0.0
-            growth = min(_MAX_GROWTH, (self._pressed_s / self._patience_s) ** 2)
-            self.per_s = self._base_per_s * math.exp(growth)
-            self._next_s = max(self._next_s, now_s - _LATE_S) + 1 / self.per_s
-        self._last_s = now_s
+        if self.per_s:
+            if now_s - self.next_s < gap_s:  # it grows only where it is used
+                self._pressed_s += min(now_s - self._sent_s[-1], math.inf if self._found else _STEP_S)
+            growth = (self._pressed_s / (_PATIENCE_S if self._found else _IMPATIENCE_S)) ** 2
+            self.per_s = self._tried_per_s = self._base_per_s * (1 + growth)
+            self.next_s = max(self.next_s, now_s - _LATE_S) + 1 / self.per_s
+        self._sent_s.append(now_s)
 
-    def refused(self, *, sent_s: float, now_s: float, known_per_s: float | None) -> None:
-        """A call sent at `sent_s` was refused: the first of those sent since the last cut makes the next one.
+    def refused(self, *, sent_s: float, retry_after_s: float | None, now_s: float) -> bool:
+        """Whether too many were refused by now; if so slow down, and hold where all were.
 
-        `known_per_s` is the rate that headers tell of, for the first cut.
+        A few more or less are not worth a hold: each waits on its own for as long as it was told.
         """
-        if sent_s >= self._cut_s:
-            self._begin_cut(now_s, known_per_s)
-            self._cut_s, self._since_s, self._pressed_s = now_s, None, 0.0
-            self._sent_s.clear()
-        self._accepted -= 1
-        if self._measuring:
-            self._measure()
+        if sent_s < self._cut_s and not self._fresh:
+            return False  # it was sent before the last cut and says nothing new
+        while self._refused_s and self._refused_s[0] < self._sent_s[0]:
+            self._refused_s.popleft()
+        self._refused_s.append(now_s)
+        sent, refused = len(self._sent_s) - 1, len(self._refused_s)
+        if not self._fresh and refused < sent and refused <= max(_STRAYS, _STRAY * sent):
+            return False
+        if refused < sent or not self._tried_per_s:
+            self._cut(sent, refused, max(_LEAST_S, now_s - self._sent_s[0]))
+        elif not self._fresh:  # it was too early to go on, which says nothing of the pace
+            self._pause_s = max(_HOLD_S, 2 * self._pause_s)
+        self.hold(self._pause_s if retry_after_s is None or refused < sent else retry_after_s, now_s)
+        self._fresh, self._cut_s = True, now_s
+        return True
 
-    def _begin_cut(self, now_s: float, known_per_s: float | None) -> None:
-        ran_s = 0.0 if self._since_s is None else now_s - self._since_s
-        sent, per_s, self._measuring = len(self._sent_s), self.per_s, False
-        if per_s is not None and sent <= 1 and ran_s < _PROVEN_S:  # too early to go on, which says nothing of the pace
-            self.pause_s *= 2
-            return
-        self.pause_s = _HOLD_S
-        if per_s is None and known_per_s is not None:
-            self._set(known_per_s)
-            self._proven = True
-        elif per_s is not None and (self._proven or ran_s >= _PROVEN_S):
-            self._set(_KEPT * per_s)
-            self._proven = ran_s >= _PROVEN_S
-        else:
-            self._span_s = max(_LEAST_S, min(_PROVEN_S, ran_s))
-            self._tried_per_s = sent / self._span_s if per_s is None else per_s
-            self._accepted, self._measuring = sent, True
+    def hold(self, seconds: float, now_s: float) -> None:
+        """Let no call begin for so long, or `MAX_HOLD_S`."""
+        self.next_s = max(self.next_s, now_s + min(seconds, MAX_HOLD_S))
 
-    def _measure(self) -> None:
-        """Slow down to what was accepted, each refusal of a wave taking one off it, but to no less than half."""
-        accepted_per_s, half = self._accepted / self._span_s, self._tried_per_s / 2
-        self._patience_s = _PATIENCE_S if accepted_per_s > half else _IMPATIENCE_S
-        self._set(max(half, _KEPT * min(accepted_per_s, self._tried_per_s)))
-
-    def _set(self, per_s: float) -> None:
-        self.per_s = self._base_per_s = max(_SLOWEST_PER_S, per_s)
+    def _cut(self, sent: int, refused: int, span_s: float) -> None:
+        """Slow down to what was accepted, but at most to half; each refusal of a wave does so anew."""
+        least_per_s = (self._tried_per_s or sent / span_s) / 2
+        found_per_s = max(least_per_s, (sent - refused) / span_s)
+        if not self._fresh:
+            self._found = _LOW * self._base_per_s <= found_per_s <= _HIGH * self._base_per_s
+        self._base_per_s = self.per_s = max(_SLOWEST_PER_S, _SHARE * found_per_s)
+        self._pause_s = 1 / self.per_s
 
 
 class Pacing:
@@ -191,23 +182,17 @@ class Pacing:
         self.limits: dict[Resource, Limit] = {}
         self._buckets: dict[Resource, Bucket] = {}
         self._windows_s: dict[Resource, float] = {}
-        self._pace = Pace()
-        self._spaced = self._pressed = False
-        self._held_until_s = float("-inf")
+        self._pace, self._spaced = Pace(), False
 
     def wait_s(self, cost: Cost, now_s: float) -> float:
         """Seconds until a call of this cost may begin, 0 for at once."""
-        pace_s, other_s = self._pace.wait_s(now_s), 0.0
-        for resource, bucket in self._buckets.items():
-            other_s = max(other_s, bucket.wait_s(cost.get(resource, 0), now_s))
-        self._pressed = self._pressed or pace_s > other_s
-        wait_s = max(pace_s, other_s, self._held_until_s - now_s)
+        waits_s = [bucket.wait_s(cost.get(resource, 0), now_s) for resource, bucket in self._buckets.items()]
+        wait_s = max(self._pace.next_s - now_s, *waits_s, 0.0)
         return wait_s if wait_s > _EPSILON else 0.0
 
     def take(self, cost: Cost, now_s: float) -> None:
         """Begin a call."""
-        self._pace.take(now_s, pressed=self._pressed)
-        self._pressed = False
+        self._pace.take(now_s)
         for resource, bucket in self._buckets.items():
             bucket.take(cost.get(resource, 0), now_s)
 
@@ -225,20 +210,19 @@ class Pacing:
         else:
             bucket.level += (level - bucket.level) * (_TRUST if level > bucket.level else 1)
 
-    def refused(self, *, sent_s: float, retry_after_s: float | None, now_s: float) -> None:
-        """A call sent at `sent_s` was one too many: space the next ones, slow down if they are spaced, and hold."""
+    def refused(self, *, sent_s: float, retry_after_s: float | None, now_s: float) -> bool:
+        """Whether a call sent at `sent_s` was one too many: so hold, space the next ones, and slow down."""
         self.refusals += 1
-        if not self._spaced:
-            self._spaced = True
-            for bucket in self._buckets.values():
-                bucket.space()
-        known = self._buckets.get("requests")
-        self._pace.refused(sent_s=sent_s, now_s=now_s, known_per_s=known.per_s if known else None)
-        self.hold(self._pace.pause_s if retry_after_s is None else retry_after_s, now_s)
+        if not self._pace.refused(sent_s=sent_s, retry_after_s=retry_after_s, now_s=now_s):
+            return False
+        for bucket in self._buckets.values() if not self._spaced else ():
+            bucket.space()
+        self._spaced = True
+        return True
 
     def hold(self, seconds: float, now_s: float) -> None:
         """Let no call begin for so long, or `MAX_HOLD_S`."""
-        self._held_until_s = max(self._held_until_s, now_s + min(seconds, MAX_HOLD_S))
+        self._pace.hold(seconds, now_s)
 
     def as_record(self) -> dict[str, Json]:
         """The JSON form: refusals, the pace they taught, and the limits seen, each for `window_s`."""

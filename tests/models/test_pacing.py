@@ -34,8 +34,29 @@ def begun(pacing: Pacing, seconds: float, *, start_s: float = 0.0) -> list[float
 
 def refused(pacing: Pacing, at_s: float, *, retry_after_s: float | None = 0.0) -> None:
     """The call that begins now is refused at once."""
-    pacing.take(CALL, at_s)
-    pacing.refused(sent_s=at_s, retry_after_s=retry_after_s, now_s=at_s)
+    wave(pacing, at_s, sent=1, refused=1, retry_after_s=retry_after_s)
+
+
+def wave(pacing: Pacing, at_s: float, *, sent: int, refused: int, retry_after_s: float | None = None) -> list[bool]:
+    """Which refusals are too many if so many calls begin at once, and so many of them are refused at once."""
+    for _ in range(sent):
+        pacing.take(CALL, at_s)
+    return [pacing.refused(sent_s=at_s, retry_after_s=retry_after_s, now_s=at_s) for _ in range(refused)]
+
+
+def guessed() -> Pacing:
+    """A pace after the first wave, of 3.88: half of it was refused."""
+    pacing = Pacing()
+    wave(pacing, 0.0, sent=8, refused=4)
+    return pacing
+
+
+def found() -> Pacing:
+    """The same, about as much of which was accepted in the next 2.5 s."""
+    pacing = guessed()
+    for sent_s in begun(pacing, 2.5)[-3:]:
+        pacing.refused(sent_s=sent_s, retry_after_s=None, now_s=2.5)
+    return pacing
 
 
 def per_s(pacing: Pacing) -> float:
@@ -91,99 +112,136 @@ def test_an_answer_that_is_late_does_not_look_like_a_short_window(late_s: float)
     }
 
 
-def test_a_refusal_holds_for_as_long_as_it_says_but_for_a_bound() -> None:
-    for said_s, held_s in ((3.0, 3.0), (3_600.0, MAX_HOLD_S), (None, 0.5)):
+@pytest.mark.parametrize("retry_after_s", [None, 0.0, 3_600.0])
+def test_a_few_of_many_are_refused_for_no_reason(retry_after_s: float | None) -> None:
+    pacing = told("requests", 6_000, 6_000)
+    assert wave(pacing, 0.0, sent=8, refused=2, retry_after_s=retry_after_s) == [False] * 2
+    assert wave(pacing, 1.0, sent=100, refused=5, retry_after_s=retry_after_s) == [False] * 5
+    assert wave(pacing, 5.0, sent=40, refused=2, retry_after_s=retry_after_s) == [False] * 2
+    assert pacing.wait_s(CALL, 5.0) == 0
+    assert pacing.as_record()["pace_per_s"] is None
+    assert pacing.refusals == 9
+
+
+def test_one_more_is_too_many() -> None:
+    assert wave(Pacing(), 0.0, sent=8, refused=3) == [False, False, True]
+    assert wave(Pacing(), 0.0, sent=100, refused=8) == [False] * 7 + [True]
+    assert wave(Pacing(), 0.0, sent=1, refused=1) == [True]
+
+
+def test_where_all_are_refused_the_next_is_held_for_as_long_as_they_say_but_for_a_bound() -> None:
+    for said_s, held_s in ((3.0, 3.0), (3_600.0, MAX_HOLD_S)):
         pacing = Pacing()
-        refused(pacing, 0.0, retry_after_s=said_s)
+        wave(pacing, 0.0, sent=8, refused=8, retry_after_s=said_s)
         assert pacing.wait_s(CALL, 0.0) == held_s
 
 
 def test_where_no_time_is_said_each_first_call_that_fails_doubles_the_hold_and_leaves_the_pace() -> None:
-    pacing, now_s, holds = told("requests", 300, 290), 0.0, []
+    pacing = guessed()
+    now_s, holds = pacing.wait_s(CALL, 0.0), []
     for _ in range(8):
         refused(pacing, now_s, retry_after_s=None)
         holds.append(pacing.wait_s(CALL, now_s))
         now_s += holds[-1]
-    assert holds == [0.5, 1, 2, 4, 8, 16, 20, 20]
-    assert per_s(pacing) == 4.85
+    gap_s = 1 / 3.88
+    assert holds == pytest.approx([2 * gap_s, 4 * gap_s, 8 * gap_s, 16 * gap_s, 32 * gap_s, 64 * gap_s, 20, 20])
+    assert per_s(pacing) == pytest.approx(3.88, rel=0.02)
 
 
-def test_a_refusal_although_there_should_be_room_spaces_calls_at_the_rate_that_headers_tell() -> None:
-    pacing = told("requests", 300, 290)
-    refused(pacing, 0.0)
+def test_refusals_although_there_should_be_room_space_calls_at_the_rate_that_headers_tell() -> None:
+    pacing = told("requests", 60, 50)
+    wave(pacing, 0.0, sent=8, refused=3)
     times = begun(pacing, 60.0)
-    assert 0.96 * 300 < len(times) <= 0.97 * 300 + 1
-    assert max(later - earlier for earlier, later in pairwise(times)) < 0.21
+    assert len(times) == 59
+    assert min(later - earlier for earlier, later in pairwise(times)) == pytest.approx(1 / 0.97, abs=0.01)
 
 
-def test_without_headers_the_pace_is_cut_to_a_little_less_than_what_was_accepted() -> None:
+def test_the_pace_is_a_little_less_than_what_was_accepted() -> None:
     pacing = Pacing()
-    for _ in range(8):
-        pacing.take(CALL, 0.0)
-    for _ in range(3):
-        pacing.refused(sent_s=0.0, retry_after_s=0.0, now_s=0.05)
-    assert per_s(pacing) == 0.95 * 5
+    wave(pacing, 0.0, sent=8, refused=3)
+    assert per_s(pacing) == 0.97 * 5
+    assert pacing.wait_s(CALL, 0.0) == pytest.approx(1 / (0.97 * 5))
 
 
-def test_a_pace_that_ran_for_a_while_is_cut_by_a_twentieth() -> None:
-    pacing = told("requests", 300, 290)
-    refused(pacing, 0.0)
-    times = begun(pacing, 10.0)
-    pacing.refused(sent_s=times[-1], retry_after_s=1.0, now_s=10.0)
-    assert per_s(pacing) == pytest.approx(0.95 * 4.85, rel=0.01)
-
-
-def test_a_slow_pace_is_cut_too() -> None:
-    pacing = told("requests", 18, 5)
-    refused(pacing, 0.0)
-    times = begun(pacing, 20.0)
-    pacing.refused(sent_s=times[-1], retry_after_s=1.0, now_s=20.0)
-    assert per_s(pacing) == pytest.approx(0.95 * 0.3 * 0.97, rel=0.05)
-
-
-def test_a_pace_that_was_right_is_doubted_when_it_fails_twice_in_a_row_at_once() -> None:
-    pacing = told("requests", 300, 290)
-    refused(pacing, 0.0)
-    times = begun(pacing, 1.0)
-    pacing.refused(sent_s=times[-1], retry_after_s=0.0, now_s=1.0)
-    assert per_s(pacing) == pytest.approx(0.95 * 4.85, rel=0.01)
-    times = begun(pacing, 1.0, start_s=1.0)
-    for sent_s in times[-4:]:
-        pacing.refused(sent_s=sent_s, retry_after_s=0.0, now_s=2.0)
-    assert per_s(pacing) == pytest.approx(0.95 * 4.85 / 2, rel=0.01)
-
-
-def test_a_pace_that_is_a_guess_doubles_within_ten_seconds() -> None:
+def test_the_pace_is_cut_to_no_less_than_half() -> None:
     pacing = Pacing()
-    for _ in range(8):
-        pacing.take(CALL, 0.0)
-    for _ in range(8):
-        pacing.refused(sent_s=0.0, retry_after_s=0.0, now_s=0.05)
-    assert per_s(pacing) == 4.0
-    begun(pacing, 10.0)
-    assert per_s(pacing) > 8
+    wave(pacing, 0.0, sent=8, refused=7)
+    assert per_s(pacing) == 0.97 * 4
+    wave(pacing, 1.0, sent=5, refused=4)
+    assert per_s(pacing) == pytest.approx(0.97 * 0.97 * 2, rel=0.02)
 
 
-def test_one_wave_of_refusals_cuts_once() -> None:
-    pacing = told("requests", 300, 290)
-    refused(pacing, 0.0)
-    times = begun(pacing, 10.0)
-    for sent_s in times[-5:]:
-        pacing.refused(sent_s=sent_s, retry_after_s=1.0, now_s=10.0)
-    assert per_s(pacing) == pytest.approx(0.95 * 4.85, rel=0.01)
-    assert pacing.refusals == 6
+def test_however_much_is_refused_a_call_is_tried_now_and_then() -> None:
+    pacing, now_s = Pacing(), 0.0
+    for number in range(40):
+        now_s += pacing.wait_s(CALL, now_s)
+        pacing.take(CALL, now_s)
+        if number % 4:
+            pacing.refused(sent_s=now_s, retry_after_s=None, now_s=now_s)
+    assert per_s(pacing) == pytest.approx(0.2, rel=0.1)
 
 
-def test_the_pace_doubles_after_some_hundred_quiet_seconds_of_waiting_calls() -> None:
+def test_only_the_latest_calls_count() -> None:
     pacing = Pacing()
-    for _ in range(10):
-        pacing.take(CALL, 0.0)
-    pacing.refused(sent_s=0.0, retry_after_s=0.0, now_s=0.0)
+    for second in range(60):
+        wave(pacing, second, sent=1, refused=0)
+    wave(pacing, 60.0, sent=40, refused=10)
+    assert per_s(pacing) == pytest.approx(0.97 * 32 / 3, abs=0.01)
+
+
+def test_what_was_sent_before_a_cut_and_refused_after_it_cuts_no_more() -> None:
+    pacing = guessed()
+    begun(pacing, 1.0)
+    before = per_s(pacing)
+    late = [pacing.refused(sent_s=-0.5, retry_after_s=20.0, now_s=1.0) for _ in range(20)]
+    assert late == [False] * 20
+    assert per_s(pacing) == before
+    assert pacing.wait_s(CALL, 1.0) < 0.3
+
+
+def test_a_guess_doubles_in_a_few_seconds_and_is_forgotten_in_some_more() -> None:
+    pacing = guessed()
+    begun(pacing, 3.0)
+    assert 2 * 3.88 < per_s(pacing) < 3 * 3.88
+    begun(pacing, 7.0, start_s=3.0)
+    assert per_s(pacing) > 15 * 3.88
+
+
+def test_a_pace_that_was_found_again_doubles_in_a_minute() -> None:
+    pacing = found()
     first = per_s(pacing)
-    begun(pacing, 20.0)
-    assert per_s(pacing) == pytest.approx(1.03 * first, rel=0.01)
-    begun(pacing, 80.0, start_s=20.0)
-    assert per_s(pacing) == pytest.approx(2 * first, rel=0.01)
+    assert first == pytest.approx(3.88, rel=0.1)
+    begun(pacing, 20.0, start_s=2.5)
+    assert per_s(pacing) == pytest.approx(1.11 * first, rel=0.02)
+    begun(pacing, 40.5, start_s=22.5)
+    assert per_s(pacing) == pytest.approx(2 * first, rel=0.02)
+
+
+def test_a_pace_that_turns_out_lower_is_a_guess_again() -> None:
+    pacing = found()
+    for sent_s in begun(pacing, 10.0, start_s=2.5)[-12:]:
+        pacing.refused(sent_s=sent_s, retry_after_s=None, now_s=12.5)
+    lower = per_s(pacing)
+    begun(pacing, 5.0, start_s=12.5)
+    assert per_s(pacing) > 2 * lower
+
+
+def test_a_pace_that_turns_out_higher_is_a_guess_still() -> None:
+    pacing = guessed()
+    for sent_s in begun(pacing, 5.0)[-4:]:
+        pacing.refused(sent_s=sent_s, retry_after_s=None, now_s=5.0)
+    higher = per_s(pacing)
+    assert higher > 1.5 * 3.88
+    begun(pacing, 5.0, start_s=5.0)
+    assert per_s(pacing) > 2 * higher
+
+
+def test_a_slow_pace_grows_by_calls_so_that_the_first_one_too_many_is_soon_known() -> None:
+    pacing = Pacing()
+    refused(pacing, 0.0)
+    assert per_s(pacing) == 0.97 / 2
+    begun(pacing, 10.0)
+    assert per_s(pacing) < 0.97
 
 
 def test_the_pace_does_not_grow_while_nobody_waits_for_it() -> None:
@@ -192,16 +250,29 @@ def test_the_pace_does_not_grow_while_nobody_waits_for_it() -> None:
     for second in range(10, 1_000, 10):
         assert pacing.wait_s(CALL, second) == 0
         pacing.take(CALL, second)
-    assert per_s(pacing) == 0.5
+    assert per_s(pacing) == 0.485
 
 
 def test_a_year_of_quiet_overflows_nothing() -> None:
-    pacing = Pacing()
-    refused(pacing, 0.0)
-    pacing.take(CALL, 0.0)
-    pacing.wait_s(CALL, 1.0)
+    pacing = found()
+    begun(pacing, 10.0, start_s=2.5)
     pacing.take(CALL, 3e7)
-    assert per_s(pacing) > 1_000
+    assert per_s(pacing) < 5
+    assert wave(pacing, 3e7, sent=4, refused=3) == [False, False, True]
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.booleans(), st.none() | st.floats(0, 1e9))))
+def test_whatever_is_refused_a_call_begins_within_the_longest_hold(
+    calls: list[tuple[float, bool, float | None]],
+) -> None:
+    pacing, now_s = Pacing(), 0.0
+    for pause_s, fails, said_s in calls:
+        wait_s = pacing.wait_s(CALL, now_s)
+        assert wait_s < MAX_HOLD_S + 0.001
+        now_s += max(pause_s, wait_s)
+        pacing.take(CALL, now_s)
+        if fails:
+            pacing.refused(sent_s=now_s, retry_after_s=said_s, now_s=now_s)
 
 
 @given(st.integers(1, 100), st.lists(st.floats(0, 3), max_size=60))
