@@ -1,26 +1,29 @@
-"""What a plan comes to on given terms: trials of a sample of it, scaled to its size, priced and put in order."""
+"""What a run comes to on given terms: its registrations added one by one, as the calls they are expected to take.
+
+Nothing is drawn and no registration is kept. The middle of a range is what is expected; how wide it is follows from how
+many numbers were seen, how far they were apart, and how many are to come.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from statistics import median
+from math import exp, sqrt
 
 from igent.accounting.estimate import Estimate, Range
-from igent.accounting.history import History
 from igent.accounting.planned import PlannedPhase, PlannedRegistration, Seat
-from igent.accounting.prices import PriceTable, prompt_tokens
-from igent.accounting.trials import Draws, Trial, Trials
-from igent.accounting.usage import CHARACTERS_PER_TOKEN, Usage
+from igent.accounting.prices import PriceTable
+from igent.accounting.seen import Seen
+from igent.accounting.usage import Usage
+from igent.accounting.voice import Voice
+from igent.accounting.warmth import Warmth
 
-__all__ = ["RateLimits", "Terms", "estimate"]
+__all__ = ["Outlook", "RateLimits", "Terms"]
 
-_TRIALS = 40
-_RANKS = (3, 19, 35)  # their 10th, 50th and 90th percentile, by nearest rank
-_SAMPLE = 1_000  # registrations that are tried out; sums over more are scaled from theirs, to within about 2 %
-_CACHED_S = 300  # how long a provider's prompt cache keeps what nobody uses
+_LONG = 1.5  # the longest of some dozens of chains of calls, as a multiple of the mean one
+_TENTH = 1.2816  # standard deviations from the middle of a normal distribution to its 10th and its 90th percentile
+_MOST_OFF = 5.0  # no range is wider: of next to nothing seen it could be any
 _CLASSES = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
@@ -34,14 +37,14 @@ class RateLimits:
 
     def least_s(self, calls: float, usage: Usage) -> float:
         """The fewest seconds that so much takes, where the first minute's worth may come at once."""
-        fresh = prompt_tokens(usage) - usage.cache_read_tokens
+        fresh = usage.input_tokens + usage.cache_write_tokens
         taken = (calls, self.requests), (fresh, self.input_tokens), (usage.output_tokens, self.output_tokens)
         return max(60 * (amount / limit - 1) if limit else 0.0 for amount, limit in taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """On what terms calls are made: at most `slots` at once. `source` says where a history is from."""
+    """On what terms calls are made: at most `slots` at once. `source` says where what was seen is from."""
 
     prices: PriceTable
     slots: int
@@ -51,151 +54,84 @@ class Terms:
     source: str = "an earlier run"
 
 
-def estimate(plan: Sequence[PlannedRegistration], terms: Terms, history: History | None, *, draws: Draws) -> Estimate:
-    """What these registrations will take, in their order; the same draws give the same estimate."""
-    asked, history = [one for one in plan if one.asked], history or History(figures={}, patterns={})
-    sample = [asked[at * len(asked) // _SAMPLE] for at in range(_SAMPLE)] if len(asked) > _SAMPLE else asked
-    held, times = _held(asked, terms, history), len(asked) / max(len(sample), 1)
-    trials = Trials(sample, history, slots=terms.slots, parallel_phases=terms.parallel_phases, gates=held)
-    tried = [trials.trial(draws) for _ in range(_TRIALS)]
-    calls_s = [one.seconds + one.busy_s * (times - 1) / terms.slots for one in tried]
-    pace_s, parallel = median(calls_s) / max(len(asked), 1), terms.parallel_phases
-    prompts, few = (_Prompts.of(some, held, pace_s=pace_s, parallel=parallel) for some in (asked, sample))
-    accounts = [_Account.of(one, prompts, few, times=times) for one in tried]
-    sums = [account.usage for account in accounts]
-    models = {seat.agent: seat.model for _, _, seat in _turns(asked, expected=False)}
-    costs, unpriced = _costs(accounts, models, terms.prices)
-    bounds_s = [terms.limits.least_s(sum(one.calls.values()), usage) for one, usage in zip(accounts, sums, strict=True)]
-    calls = {agent: round(median(one.calls[agent] for one in accounts)) for agent in models}
-    return Estimate(
-        registrations=len(asked),
-        calls={agent: count for agent, count in calls.items() if count},
-        tokens={name: round(median(getattr(usage, name) for usage in sums)) for name in _CLASSES},
-        cost_usd=None if unpriced else _range(costs),
-        seconds=_range([Decimal(max(both)) for both in zip(calls_s, bounds_s, strict=True)]),
-        unpriced_models=unpriced,
-        basis=_basis(asked, terms, history),
-    )
+class Outlook:
+    """Adds up what registrations will take, in their order; what it holds does not grow with their number."""
 
+    def __init__(self, terms: Terms, seen: Seen | None = None) -> None:
+        self._terms, self._seen, self._warmth = terms, seen or Seen(), Warmth()
+        self._voices: dict[Seat, Voice] = {}
+        self._registrations, self._busy_s, self._longest_s = 0, 0.0, 0.0
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prompts:
-    """The characters of first prompts by agent: all of them, and those that a prompt cache gives and that it takes."""
+    def add(self, one: PlannedRegistration) -> None:
+        """Add a registration; where nothing of it is asked, nothing is added."""
+        parallel = self._terms.parallel_phases
+        seconds = [self._ask(phase, one.kind, at_start=parallel or not at) for at, phase in enumerate(one.phases)]
+        self._registrations, self._busy_s = self._registrations + bool(seconds), self._busy_s + sum(seconds)
+        chain_s = max(seconds, default=0.0) if parallel else sum(seconds)
+        self._longest_s = max(self._longest_s, _LONG * chain_s)
 
-    whole: Counter[str] = field(default_factory=Counter)
-    read: Counter[str] = field(default_factory=Counter)
-    written: Counter[str] = field(default_factory=Counter)
+    def estimate(self) -> Estimate:
+        """What those added so far will take."""
+        voices, terms = [voice for voice in self._voices.values() if voice.calls], self._terms
+        prices = {voice.seat.model: terms.prices.maybe(voice.seat.model) for voice in voices}
+        unpriced = sorted(model for model, price in prices.items() if price is None)
+        usd = [(*voice.usd(price), voice.seen) for voice in voices if (price := prices[voice.seat.model])]
+        busy = [(voice.busy_s, voice.busy_variance, voice.seen) for voice in voices]
+        calls, usage = sum(voice.calls for voice in voices), sum((voice.usage for voice in voices), Usage())
+        return Estimate(
+            registrations=self._registrations,
+            calls={voice.seat.agent: round(voice.calls) for voice in voices if round(voice.calls)},
+            tokens={name: getattr(usage, name) for name in _CLASSES},
+            cost_usd=None if unpriced else _range(sum(one for one, *_ in usd), _off(usd)),
+            seconds=_range(self._seconds(calls), _off(busy), least=terms.limits.least_s(calls, usage)),
+            unpriced_models=tuple(unpriced),
+            basis=_basis(voices, terms.source),
+        )
 
-    @classmethod
-    def of(
-        cls, plan: Sequence[PlannedRegistration], held: frozenset[str], *, pace_s: float, parallel: bool
-    ) -> _Prompts:
-        """Those of a plan whose registrations follow each other in `pace_s`.
+    def _ask(self, phase: PlannedPhase, kind: str, *, at_start: bool) -> float:
+        """Add a phase: the seconds that its calls take, one after the other."""
+        seconds, now_s = 0.0, self._busy_s / self._terms.slots
+        for seat, expected, chars in phase.turns:
+            voice = self._voices.get(seat) or self._voices.setdefault(seat, Voice(seat, self._seen))
+            held = self._held(phase, voice) if expected else []
+            cached = self._warmth.use(held, now_s=now_s, at_start=at_start and seat is phase.matcher)
+            seconds += voice.ask(kind, chars, expected=expected, cached=cached)
+        return seconds
 
-        A prefix that all who have it ask with at the start is written by the first of them; any other, such as a
-        critic's, by the second, since nobody knows of one when the first is sent.
-        """
-        found, kept, used = cls(), dict[str, int](), set[str]()
-        for index, phase, seat in _turns(plan):
-            found.whole[seat.agent] += phase.chars_for(seat)
-            at_start = seat is phase.matcher and (parallel or phase is plan[index].asked[0])
-            begin = 0
-            for key, chars in phase.shared_by(seat):
-                if key in held and (at_start or key in used):
-                    warm = key in kept and (index - kept[key]) * pace_s <= _CACHED_S
-                    (found.read if warm else found.written)[seat.agent] += chars - begin
-                    begin, kept[key] = chars, index
-                used.add(key)
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Account:
-    """What a trial comes to at the size of the plan, by agent."""
-
-    calls: Mapping[str, float]
-    usages: Mapping[str, Usage]
-
-    @classmethod
-    def of(cls, trial: Trial, prompts: _Prompts, sample: _Prompts, *, times: float) -> _Account:
-        """A trial of a sample, so many `times` as large; where an agent's prompts are known, as many as they are."""
-        tried = sample.whole
-        scale = {agent: prompts.whole[agent] / tried[agent] if tried[agent] else times for agent in trial.calls}
-        shares = {agent: prompts.whole[agent] or 1 for agent in trial.calls}
-        usages = dict[str, Usage]()
-        for agent, share in shares.items():
-            tokens = trial.prompt_tokens[agent] * scale[agent]
-            read, written = (round(tokens * some[agent] / share) for some in (prompts.read, prompts.written))
-            usages[agent] = Usage(
-                input_tokens=max(round(tokens) - read - written, 0),
-                output_tokens=round(trial.output_tokens[agent] * scale[agent]),
-                cache_read_tokens=read,
-                cache_write_tokens=written,
-            )
-        return cls(calls={agent: count * scale[agent] for agent, count in trial.calls.items()}, usages=usages)
-
-    @property
-    def usage(self) -> Usage:
-        """All agents together."""
-        return sum(self.usages.values(), Usage())
-
-    def usd(self, agent: str, model: str, prices: PriceTable) -> Decimal | None:
-        """What an agent costs, each prompt as long as its mean one; None where its model has no price."""
-        usage, calls = self.usages[agent], self.calls[agent]
-        price = prices.maybe(model)
-        if price is None or not calls:
-            return None if calls else Decimal(0)
-        rates = price.amounts(round(prompt_tokens(usage) / calls))
-        fresh, output = usage.input_tokens * rates.input, usage.output_tokens * rates.output
-        cached = usage.cache_read_tokens * rates.cache_read + usage.cache_write_tokens * rates.cache_write
-        return (fresh + output + cached).scaleb(-6)
-
-
-def _turns(plan: Sequence[PlannedRegistration], *, expected: bool = True) -> Iterator[tuple[int, PlannedPhase, Seat]]:
-    """Who is asked in each phase, or who may be, with the index of the registration."""
-    for index, one in enumerate(plan):
-        for phase in one.asked:
-            yield from ((index, phase, seat) for seat in (phase.expected if expected else phase.seats))
-
-
-def _held(plan: Sequence[PlannedRegistration], terms: Terms, history: History) -> frozenset[str]:
-    """The beginnings of prompts that the prompt cache will hold: long enough for the model, and used again."""
-    if not terms.prompt_caching:
-        return frozenset()
-    uses, long = Counter[str](), set[str]()
-    for _, phase, seat in _turns(plan):
-        price = terms.prices.maybe(seat.model)
+    def _held(self, phase: PlannedPhase, voice: Voice) -> list[tuple[str, int]]:
+        """The beginnings of a prompt that are long enough for the prompt cache of its model."""
+        price = self._terms.prices.maybe(voice.seat.model) if self._terms.prompt_caching else None
         least = price.cacheable_prefix_tokens if price else None
-        tokens = history.maybe_tokens_per_char(seat.agent, seat.model) or 1 / CHARACTERS_PER_TOKEN
-        for key, chars in phase.shared_by(seat):
-            uses[key] += 1
-            if least is not None and chars * tokens >= least:
-                long.add(key)
-    return frozenset(key for key in long if uses[key] > 1)
+        beginnings = phase.beginnings(voice.seat)
+        return [] if least is None else [one for one in beginnings if one[1] * voice.tokens_per_char >= least]
+
+    def _seconds(self, calls: float) -> float:
+        # At first most calls wait for one to begin that writes what their prompts share: for half of what a call takes.
+        wait_s = self._busy_s / (calls or 1) / 2 if self._terms.prompt_caching else 0.0
+        # At the end slots fall idle one by one, on average for half of what the longest chain takes.
+        idle_s = self._longest_s / 2 * (1 - 1 / self._terms.slots)
+        return max(self._busy_s / self._terms.slots + idle_s, self._longest_s) + wait_s
 
 
-def _costs(
-    accounts: Sequence[_Account], models: Mapping[str, str], prices: PriceTable
-) -> tuple[list[Decimal], tuple[str, ...]]:
-    """What each account costs, and the models that have no price."""
-    costs, unpriced = list[Decimal](), set[str]()
-    for account in accounts:
-        usd = {agent: account.usd(agent, model, prices) for agent, model in models.items()}
-        unpriced |= {models[agent] for agent, one in usd.items() if one is None}
-        costs.append(sum((one for one in usd.values() if one is not None), Decimal(0)))
-    return costs, tuple(sorted(unpriced))
+def _off(parts: Sequence[tuple[float, float, int]]) -> float:
+    """How far a sum is off in two cases of ten, as a power of e.
+
+    Each part has its relative variance, and the number of replies that it is known from. Published figures are off
+    together, other parts each by itself.
+    """
+    together = sum(part * sqrt(variance) for part, variance, seen in parts if not seen)
+    apart = sum(part**2 * variance for part, variance, seen in parts if seen)
+    return min(_TENTH * sqrt(together**2 + apart) / (sum(part for part, *_ in parts) or 1), _MOST_OFF)
 
 
-def _range(values: Sequence[Decimal]) -> Range:
-    low, middle, high = (sorted(values)[rank] for rank in _RANKS)
-    return low, middle, high
+def _range(middle: float, off: float, *, least: float = 0.0) -> Range:
+    low, half, high = (Decimal(f"{max(middle * exp(some), least):.6f}") for some in (-off, 0, off))
+    return low, half, high
 
 
-def _basis(plan: Sequence[PlannedRegistration], terms: Terms, history: History) -> str:
-    asked = {(seat.agent, seat.model) for _, _, seat in _turns(plan)}
-    unseen = sorted(agent for agent, model in asked - history.figures.keys())
-    if len(unseen) == len(asked):
+def _basis(voices: Sequence[Voice], source: str) -> str:
+    unseen = sorted(voice.seat.agent for voice in voices if not voice.seen)
+    if len(unseen) == len(voices):
         return "published figures"
-    calls = sum(history.figures[key].output_tokens.count for key in asked & history.figures.keys())
-    seen = f"{calls:,} calls of {terms.source}"
+    seen = f"{sum(voice.seen for voice in voices):,} calls of {source}"
     return f"{seen}; published figures for {', '.join(unseen)}" if unseen else seen

@@ -2,87 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
-__all__ = ["PlannedPhase", "PlannedRegistration", "Seat", "Speed"]
+__all__ = ["PlannedPhase", "PlannedRegistration", "Seat"]
 
 _PROPOSAL_CHARS = 100  # what a critic is shown besides: the ids of a proposal, and the words that it relies on
 
 
-class Speed(Protocol):
-    """How fast a model is known to be, for those whose calls were never seen."""
-
-    @property
-    def decode_per_s(self) -> float:
-        """Tokens of a reply per second."""
-        ...
-
-    def until_first_token_s(self, uniform: float, prompt_tokens: int) -> float:
-        """Seconds until a reply begins, for a draw in (0, 1)."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """One agent, its instructions' length and the bound of its replies, thinking included.
+    """One agent, the length of its instructions, and what is said of its calls by those who have not seen any.
 
-    `speed` is that of its model, None where it takes no time.
+    `told_tokens` is how long a reply is, `told_s` what a call takes, from the tokens of its prompt and of its reply.
     """
 
     agent: str
     model: str
-    max_tokens: int
     system_chars: int
-    thinking: bool = False
-    speed: Speed | None = None
+    told_tokens: int
+    told_s: Callable[[float, float], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPhase:
-    """One phase of one registration: its first request, and whether its critic is to be expected after it.
+    """One phase of one registration, whose matcher is asked first, and whether its critic is to be expected after it.
 
-    `shared` are beginnings of the prompt that others may have too, as (key, characters), each longer than the one
-    before it. What is `cached` is answered from the response cache, and so is all that follows.
+    `text_chars` is what a first prompt has behind its instructions; it begins with `shared_chars` that others with the
+    same `shared` key have too.
     """
 
     matcher: Seat
     critic: Seat | None = None
     critic_expected: bool = False
-    prompt_chars: int
-    shared: tuple[tuple[str, int], ...] = ()
-    cached: bool = False
+    text_chars: int
+    shared: str = ""
+    shared_chars: int = 0
 
     @property
-    def seats(self) -> tuple[Seat, ...]:
-        """Who may speak."""
-        return (self.matcher,) if self.critic is None else (self.matcher, self.critic)
+    def turns(self) -> Iterator[tuple[Seat, bool, int]]:
+        """Who may speak, whether that is expected, and the characters of its first prompt."""
+        yield self.matcher, True, self.matcher.system_chars + self.text_chars
+        if self.critic is not None:
+            yield self.critic, self.critic_expected, self.critic.system_chars + self.text_chars + _PROPOSAL_CHARS
 
-    @property
-    def expected(self) -> tuple[Seat, ...]:
-        """Who speaks where nothing has to be mended."""
-        return self.seats if self.critic_expected else (self.matcher,)
-
-    def chars_for(self, seat: Seat) -> int:
-        """The characters of a seat's first prompt: a critic's is the matcher's behind instructions of its own."""
-        own = _PROPOSAL_CHARS if seat is self.critic else 0
-        return self.prompt_chars + own + seat.system_chars - self.matcher.system_chars
-
-    def shared_by(self, seat: Seat) -> Iterator[tuple[str, int]]:
-        """The beginnings of a seat's prompt that others may have too, as (key, characters)."""
-        shift = seat.system_chars - self.matcher.system_chars
-        return ((f"{seat.agent} {key}", chars + shift) for key, chars in self.shared)
+    def beginnings(self, seat: Seat) -> Iterator[tuple[str, int]]:
+        """The beginnings of a seat's prompt that others may have too, the shorter first, as (key, characters)."""
+        yield seat.agent, seat.system_chars
+        if self.shared_chars:
+            yield f"{seat.agent} {self.shared}", seat.system_chars + self.shared_chars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRegistration:
-    """One registration that asks a model; `noted` says whether it has a note."""
+    """One registration of some `kind`, with the phases that are not answered from the response cache."""
 
-    noted: bool
+    kind: str
     phases: tuple[PlannedPhase, ...]
-
-    @property
-    def asked(self) -> tuple[PlannedPhase, ...]:
-        """The phases that are not answered from the response cache."""
-        return tuple(phase for phase in self.phases if not phase.cached)

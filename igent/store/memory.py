@@ -14,7 +14,7 @@ from igent.domain.records import Json
 
 __all__ = ["Memory"]
 
-# A history of a dozen agents takes 20 kB; anything near this was not written here.
+# What was seen of a dozen agents takes 5 kB; anything near this was not written here.
 MAX_BYTES = 1 << 20
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from random import Random
 
 from igent import codec
 from igent.accounting.estimate import Estimate
-from igent.accounting.history import History
-from igent.accounting.outlook import RateLimits, Terms, estimate
+from igent.accounting.outlook import Outlook, RateLimits, Terms
 from igent.accounting.planned import PlannedPhase, PlannedRegistration, Seat
+from igent.accounting.seen import Seen, kind
 from igent.constellation import AgentSpec, PhaseSpec
 from igent.dialogue.prompts import shared_chars
 from igent.domain.records import Json
 from igent.models.base import ModelRequest
 from igent.models.cache import ReplyStore, is_answered
-from igent.models.simulated import LATENCIES, Latency
+from igent.models.simulated import LATENCIES
 from igent.workflows.plan import Planned, plan_rows
 from igent.workflows.session import Session
 from igent.workflows.settings import ModelName, provider_of
@@ -24,6 +24,9 @@ from igent.workflows.settings import ModelName, provider_of
 __all__ = ["Evidence", "Forecast", "Unasked", "forecast"]
 
 _IDS = 20  # of registrations that need no call, how many are named for each reason
+# A reply of rules takes 15 to 17 tokens, of whatever kind, with a reason of two or three words; prompts ask models for
+# a reason of up to 15, and where there is a note its words are quoted. Who thinks first may use all it is allowed.
+_REPLY_TOKENS = 36
 _AUTO_SLOTS = 64  # calls in flight where their number is found on the way: without a limit it gets there in seconds
 
 
@@ -31,7 +34,7 @@ _AUTO_SLOTS = 64  # calls in flight where their number is found on the way: with
 class Evidence:
     """What is known besides the inputs: earlier calls and whose, a provider's limits, replies that were kept."""
 
-    history: History | None = None
+    seen: Seen | None = None
     source: str = "an earlier run"
     limits: RateLimits = field(default_factory=RateLimits)
     replies: ReplyStore | None = None
@@ -75,16 +78,6 @@ async def forecast(session: Session, evidence: Evidence) -> Forecast:
 
     Raises `RunStopped` where the file of registrations is no longer the one that the session has read.
     """
-    planner, total = _Planner(session, evidence.replies), 0
-    asked, unasked = list[PlannedRegistration](), dict[tuple[str, tuple[str, ...]], Unasked]()
-    async with aclosing(plan_rows(session.inputs, session.survey, session.settings)) as rows:
-        async for row in rows:
-            total += 1
-            if row.outcome is None:
-                asked.append(await planner.plan(row))
-            else:
-                key = row.outcome, row.codes
-                unasked.setdefault(key, Unasked(outcome=row.outcome, codes=row.codes)).add(row)
     terms = Terms(
         prices=session.prices,
         slots=session.pace.concurrency or _AUTO_SLOTS,
@@ -93,49 +86,52 @@ async def forecast(session: Session, evidence: Evidence) -> Forecast:
         limits=evidence.limits,
         source=evidence.source,
     )
-    told = estimate(asked, terms, evidence.history, draws=Random(session.settings.seed))
-    return Forecast(registrations=total, estimate=told, unasked=tuple(unasked.values()))
+    planner, outlook, total = _Planner(session, evidence.replies), Outlook(terms, evidence.seen), 0
+    unasked = dict[tuple[str, tuple[str, ...]], Unasked]()
+    async with aclosing(plan_rows(session.inputs, session.survey, session.settings)) as rows:
+        async for row in rows:
+            total += 1
+            if row.outcome is None:
+                outlook.add(await planner.plan(row))
+            else:
+                key = row.outcome, row.codes
+                unasked.setdefault(key, Unasked(outcome=row.outcome, codes=row.codes)).add(row)
+    return Forecast(registrations=total, estimate=outlook.estimate(), unasked=tuple(unasked.values()))
 
 
 class _Planner:
     """Turns planned registrations into what they are going to ask."""
 
     def __init__(self, session: Session, replies: ReplyStore | None) -> None:
-        self._session, self._judging = session, session.judging()
-        self._replies = replies
+        self._session, self._judging, self._replies = session, session.judging(), replies
         specs = [agent for phase in session.constellation.phases for agent in phase.agents if agent.role != "rules"]
         self._seats = {spec.name: _seat(session, spec) for spec in specs}
 
     async def plan(self, planned: Planned) -> PlannedRegistration:
         """The phases of one registration that ask a model, their first requests rendered and looked up."""
-        phases = [await self._phase(planned, spec, request) for spec, request in self._judging.openings(planned)]
-        if phases and self._session.constellation.conversation == "shared":
-            phases.append(self._unread(planned, phases[0]))
-        return PlannedRegistration(noted=planned.noted, phases=tuple(phases))
+        openings, constellation = [*self._judging.openings(planned)], self._session.constellation
+        asked = [(phase, request) for phase, request in openings if not await self._is_kept(request)]
+        if constellation.conversation == "shared":
+            # The second phase goes on with replies that are still to come: it is taken to be as long as the first.
+            asked += [(constellation.phases[1], request) for _, request in asked]
+        return PlannedRegistration(
+            kind=kind(openings[0][0].matcher.name, noted=planned.noted) if openings else "",
+            phases=tuple(self._phase(planned, phase, request) for phase, request in asked),
+        )
 
-    async def _phase(self, planned: Planned, phase: PhaseSpec, request: ModelRequest) -> PlannedPhase:
+    async def _is_kept(self, request: ModelRequest) -> bool:
+        return self._replies is not None and await is_answered(request, self._replies)
+
+    def _phase(self, planned: Planned, phase: PhaseSpec, request: ModelRequest) -> PlannedPhase:
         first = request.messages[0].text
-        system, shared = len(request.system), shared_chars(first)
+        shared = shared_chars(first)
         return PlannedPhase(
             matcher=self._seats[phase.matcher.name],
             critic=self._seats[phase.critic.name] if phase.critic else None,
             critic_expected=self._hears_critic(planned, phase),
-            prompt_chars=len(request.prompt),
-            shared=(("", system), (codec.digest(first[:shared]), system + 1 + shared)),
-            cached=self._replies is not None and await is_answered(request, self._replies),
-        )
-
-    def _unread(self, planned: Planned, first: PlannedPhase) -> PlannedPhase:
-        """The second phase of one conversation, which goes on with replies that are still to come: like the first."""
-        phase = self._session.constellation.phases[1]
-        seat = self._seats[phase.matcher.name]
-        return PlannedPhase(
-            matcher=seat,
-            critic=self._seats[phase.critic.name] if phase.critic else None,
-            critic_expected=self._hears_critic(planned, phase),
-            prompt_chars=first.chars_for(seat),
-            shared=tuple(first.shared_by(seat)),
-            cached=first.cached,
+            text_chars=len(request.prompt) - len(request.system),
+            shared=codec.digest(first[:shared]),
+            shared_chars=shared,
         )
 
     def _hears_critic(self, planned: Planned, phase: PhaseSpec) -> bool:
@@ -151,16 +147,18 @@ def _seat(session: Session, spec: AgentSpec) -> Seat:
     return Seat(
         agent=spec.name,
         model=model,
-        max_tokens=spec.max_tokens,
         system_chars=len(session.prompts[spec.prompt]),
-        thinking=spec.thinking,
-        speed=_speed(session, model),
+        told_tokens=spec.max_tokens if spec.thinking else min(spec.max_tokens, _REPLY_TOKENS),
+        told_s=_told_s(session, model),
     )
 
 
-def _speed(session: Session, model: ModelName) -> Latency | None:
-    """How fast a model is said to be: by its family, and where that is not known as fast as a Sonnet."""
-    if provider_of(model) == "offline":
-        return LATENCIES[session.settings.mock_latency] if model == "mock" else None
+def _told_s(session: Session, model: ModelName) -> Callable[[float, float], float]:
+    """How long a model is said to take: as others of its family, and where that is not known as a Sonnet."""
     family = next((name for name in LATENCIES if f"-{name}-" in model), "sonnet")
-    return LATENCIES[family]
+    if provider_of(model) == "offline":
+        family = session.settings.mock_latency if model == "mock" else "none"
+    speed = LATENCIES[family]
+    if speed is None:
+        return lambda _prompt, _reply: 0.0
+    return lambda prompt, reply: speed.until_first_token_s(0.5, round(prompt)) + reply / speed.decode_per_s

@@ -15,8 +15,8 @@ from igent import codec
 from igent.accounting.budget import Booked, Most
 from igent.accounting.calls import CallFacts
 from igent.accounting.costs import COSTS_HEADER, Costs, costs_line
-from igent.accounting.observed import Observed
 from igent.accounting.prices import Bill, PriceTable, usd_text
+from igent.accounting.seen import Seen
 from igent.accounting.spans import spans_from_record
 from igent.accounting.timing import CSV_HEADER, csv_line, percentile, timing_row
 from igent.accounting.trace import TraceSelection, trace_document
@@ -52,7 +52,7 @@ class Projection:
         self._judgements: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
         self.costs, self.booked = Costs(prices), Booked(prices)
-        self.observed = Observed()
+        self.observed = Seen()
         self._open_calls: defaultdict[int, dict[str, list[CallFacts]]] = defaultdict(lambda: defaultdict(list))
         self._seconds = array("d")
         self._trace = TraceSelection()

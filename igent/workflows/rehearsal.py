@@ -10,8 +10,8 @@ from typing import cast
 
 from igent import codec
 from igent.accounting.estimate import against
-from igent.accounting.history import History
 from igent.accounting.outlook import RateLimits
+from igent.accounting.seen import Seen
 from igent.domain.records import Json
 from igent.store.memory import Memory
 from igent.store.replies import Replies
@@ -21,8 +21,8 @@ from igent.workflows.session import Session
 
 __all__ = ["held_against", "rehearse", "remember", "told_before"]
 
-# Fewer calls than this say less than the run before them did.
-_TELLING_CALLS = 20
+# Fewer answers than this say less than the run before them did.
+_TELLING_ANSWERS = 20
 _MINUTE_S = 60
 
 
@@ -43,10 +43,10 @@ async def rehearse(session: Session, *, pilot: Mapping[str, Json] | None, source
 
 
 def remember(session: Session, summary: Mapping[str, Json], source: str) -> None:
-    """Leave what a run's calls were like to the next one, where they were enough to tell."""
-    calls = cast("dict[str, int]", summary["calls"])
+    """Leave what a run's calls were like to the next one, where enough of them were answered to tell."""
+    answers = Seen.from_record(summary["observed"]).answers
     memory, name = Memory(session.rim.cache_dir), _history_name(session)
-    if calls["matcher"] + calls["critic"] >= _TELLING_CALLS or (calls["matcher"] and memory.maybe(name) is None):
+    if answers >= _TELLING_ANSWERS or (answers and memory.maybe(name) is None):
         memory.keep(name, _seen(summary, source))
 
 
@@ -57,10 +57,13 @@ def told_before(session: Session) -> Json:
 
 
 def held_against(told: Json, summary: Mapping[str, Json]) -> Json:
-    """The estimate of a run beside what came of it, as multiples of its middle; None where there is none.
+    """The estimate of a run beside what came of it, as multiples of its middle.
 
-    Time is left out of it where a run was resumed: only the last process knows what it took.
+    None where there was no estimate, or the run was stopped before its end. Time is left out where it was resumed: only
+    the last process knows what it took.
     """
+    if summary["stopped"] is not None:
+        return None
     cost, calls = summary["cost_usd"], cast("dict[str, int]", summary["calls"])
     timing = cast("dict[str, Json]", summary["timing"])
     with suppress(ValueError):
@@ -99,8 +102,8 @@ def _seen(summary: Mapping[str, Json], source: str) -> Json:
 def _evidence(seen: Json) -> Evidence:
     with suppress(ValueError, KeyError, TypeError, AttributeError):
         record = cast("dict[str, Json]", seen)
-        history = History.from_record(record["observed"])
-        return Evidence(history=history, source=str(record["source"]), limits=_limits(record["gate"]))
+        earlier = Seen.from_record(record["observed"])
+        return Evidence(seen=earlier, source=str(record["source"]), limits=_limits(record["gate"]))
     return Evidence()
 
 

@@ -9,22 +9,26 @@ from heapq import heapreplace
 from statistics import median
 
 from igent.accounting.calls import CallFacts
-from igent.accounting.history import History
-from igent.accounting.observed import Observed
 from igent.accounting.planned import PlannedPhase, PlannedRegistration, Seat
+from igent.accounting.seen import Seen, kind
 from igent.accounting.usage import Usage
 
-__all__ = ["MODEL", "PROMPT_CHARS", "PROMPT_TOKENS", "WORKLOADS", "Workload", "seat"]
+__all__ = ["MODEL", "PROMPT_CHARS", "PROMPT_TOKENS", "SYSTEM_CHARS", "WORKLOADS", "Workload", "seat"]
 
 MODEL = "priced"
-PROMPT_CHARS, PROMPT_TOKENS = 3_300, 1_000
+PROMPT_CHARS, PROMPT_TOKENS, SYSTEM_CHARS = 3_300, 1_000, 1_000
 INPUT_USD, OUTPUT_USD = 1e-6, 5e-6  # per token
 
 Course = Callable[[random.Random, bool], Mapping[str, int]]
 
 
 def seat(agent: str, *, model: str = MODEL) -> Seat:
-    return Seat(agent=agent, model=model, max_tokens=2_000, system_chars=1_000)
+    """An agent with instructions of 1,000 characters, said to take a second and a hundredth for each token."""
+    return Seat(agent=agent, model=model, system_chars=SYSTEM_CHARS, told_tokens=36, told_s=_told_s)
+
+
+def _told_s(_prompt: float, reply: float) -> float:
+    return 1 + reply / 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,25 +54,26 @@ class Workload:
         found = [self._run(draws) for _ in range(runs)]
         return median(usd for usd, _ in found), median(seconds for _, seconds in found)
 
-    def pilot(self, count: int, *, seed: int = 0) -> History:
+    def pilot(self, count: int, *, seed: int = 0) -> Seen:
         """What a run of so many registrations shows."""
-        observed, draws = Observed(), random.Random(seed)
+        seen, draws = Seen(), random.Random(seed)
         for index in range(count):
             noted = index < round(count * self.noted)
             calls = [call for talk in self.registration(draws, noted=noted) for call in talk]
             for call in calls:
-                observed.add(call, prompt_chars=PROMPT_CHARS)
-            observed.close(calls, noted=noted)
-        return observed.history()
+                seen.add(call, prompt_chars=PROMPT_CHARS)
+            seen.close(calls, noted=noted)
+        return seen
 
     def plan(self, size: int | None = None) -> list[PlannedRegistration]:
         """The registrations as they are known before."""
         names = (("matcher", "critic"), ("matcher2", "critic2"))
         phases = tuple(
-            PlannedPhase(matcher=seat(matcher), critic=seat(critic), prompt_chars=PROMPT_CHARS)
+            PlannedPhase(matcher=seat(matcher), critic=seat(critic), text_chars=PROMPT_CHARS - SYSTEM_CHARS)
             for matcher, critic in names
         )
-        return [PlannedRegistration(noted=noted, phases=phases) for noted in self._notes(size or self.size)]
+        kinds = (kind("matcher", noted=noted) for noted in self._notes(size or self.size))
+        return [PlannedRegistration(kind=one, phases=phases) for one in kinds]
 
     def _notes(self, size: int) -> list[bool]:
         draws = random.Random(7)
@@ -80,9 +85,8 @@ class Workload:
         output = round(self.output(draws, agent))
         usage = Usage(input_tokens=PROMPT_TOKENS, output_tokens=output)
         seconds = self.seconds(draws, output)
-        return CallFacts(
-            agent=agent, kind="match", model=MODEL, usage=usage, seconds=seconds, first_seconds=seconds / 2
-        )
+        task = "critique" if "critic" in agent else "order" if agent == "matcher2" else "match"
+        return CallFacts(agent=agent, kind=task, model=MODEL, usage=usage, seconds=seconds)
 
     def _run(self, draws: random.Random) -> tuple[float, float]:
         """One run, its phases at once, each chain of calls to whichever slot is free first."""

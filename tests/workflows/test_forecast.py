@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from igent.accounting.history import History
 from igent.accounting.outlook import RateLimits
+from igent.accounting.seen import Seen
 from igent.models.base import ModelRequest
 from igent.models.cache import CachedModel
 from igent.models.rules import RulesModel, keyword_judgement
@@ -108,10 +108,8 @@ async def test_a_rejected_row_without_an_id_goes_by_its_number(tmp_path: Path) -
 def test_a_pilot_tells_what_the_whole_run_asks(tmp_path: Path) -> None:
     setup = Setup(constellation="p1m1c1_p2m2c2")
     pilot = setup.run(tmp_path / "pilot", model="mock", max_items=30, mock_errors=0.1)
-    history = History.from_record(pilot.summary["observed"])
-    told = asyncio.run(
-        forecasted("p1m1c1_p2m2c2", Evidence(history=history, source="a pilot"), max_items=None)
-    ).estimate
+    evidence = Evidence(seen=Seen.from_record(pilot.summary["observed"]), source="a pilot")
+    told = asyncio.run(forecasted("p1m1c1_p2m2c2", evidence, max_items=None)).estimate
     whole = setup.run(tmp_path / "whole", model="mock", mock_errors=0.1)
     agents = cast("list[dict[str, Any]]", whole.summary["agents"])
     assert sum(told.calls.values()) == pytest.approx(sum(row["calls"] for row in agents), rel=0.1)

@@ -9,6 +9,7 @@ import pytest
 
 from igent.accounting.calls import CallFacts
 from igent.accounting.prices import PriceTable
+from igent.accounting.seen import Sums, kind
 from igent.accounting.usage import Usage
 from igent.agents.calls import Recorded
 from igent.domain.ledger import Ledger
@@ -183,12 +184,12 @@ def test_calls_of_a_committed_registration_are_let_go() -> None:
 
 def test_what_calls_were_like_is_told_by_whether_there_was_a_note() -> None:
     folded = Folded(call(0), commit(0, "matched", noted=True), call(1), call(1, "bb"), commit(1, "matched"))
-    (figures,) = folded.projection.observed.history().figures
-    assert figures == ("matcher", "m")
-    assert folded.projection.observed.history().patterns == {
-        True: (({"matcher": 1}, 1),),
-        False: (({"matcher": 2}, 1),),
-    }
+    seen = folded.projection.observed
+    assert [seen.calls("matcher", kind("matcher", noted=noted)) for noted in (True, False)] == [
+        Sums(1, 1, 1),
+        Sums(1, 2, 4),
+    ]
+    assert seen.of("matcher", "m", "output tokens").count == 3
 
 
 def test_latency_is_of_registrations_that_made_calls() -> None:

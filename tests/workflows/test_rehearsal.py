@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from igent.console import rehearsed
 from igent.workflows import Pace, RunResult, RunSettings, make_settings
 from tests.models.loopback import HAIKU
+from tests.provider.faults import Fault, listed
 from tests.provider.state import Provider, Settings
 from tests.workflows.claude import igent, on_claude, served
 from tests.workflows.runs import AS_OF, SAMPLE, Setup
@@ -53,6 +56,29 @@ def test_the_next_run_is_foretold_from_the_last_one_and_free_where_its_replies_a
     assert again["estimate"]["cost_usd"]["p90"] == "0.000000"
     assert (more["registrations"], more["estimate"]["basis"]) == (60, f"{calls_of(first)} calls of run")
     assert 0 < more["estimate"]["registrations"] <= 30
+
+
+@pytest.mark.parametrize("fault", [Fault(kind="status", status=404), None])
+def test_a_run_that_nobody_answers_leaves_what_earlier_ones_taught(fault: Fault | None, tmp_path: Path) -> None:
+    provider = Provider()
+    with served(provider) as url:
+        setup = on_claude(url, cache_dir=tmp_path / "cache")
+        setup.run(tmp_path / "run", model=HAIKU, max_items=30)
+        taught = foretold(setup, max_items=60)
+        provider.plan = lambda _: fault
+        setup.run(tmp_path / "again", model=HAIKU, max_items=60 if fault else 30)
+        provider.plan = listed([])
+        assert foretold(setup, max_items=60) == taught
+
+
+def test_a_run_that_was_stopped_is_held_against_nothing(tmp_path: Path) -> None:
+    with served(Provider()) as url:
+        setup = on_claude(url, cache_dir=tmp_path / "cache")
+        foretold(setup)
+        stopped = setup.run(tmp_path / "run", model=HAIKU, stop_after=5)
+        whole = setup.resume(tmp_path / "run")
+    assert stopped.summary["forecast"] is None
+    assert whole.summary["forecast"] is not None
 
 
 def test_a_dry_run_asks_nothing_and_leaves_no_run(tmp_path: Path) -> None:
