@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import traceback
@@ -18,6 +19,7 @@ from igent import __version__
 from igent.errors import ConstellationError, ExitCode, IgentError, InputError, OptionError
 
 if TYPE_CHECKING:  # these take most of a second to import: only the commands that need them do
+    from igent.domain.records import Json
     from igent.workflows import Inputs, Rim, RunSettings
 
 __all__ = ["app", "main"]
@@ -85,6 +87,7 @@ def doctor(
     registrations: Annotated[Path | None, InputFile] = None,
     offers: Annotated[Path | None, InputFile] = None,
     incentives: Annotated[Path | None, InputFile] = None,
+    market: Annotated[str, typer.Option(help="The market's rules and prompts.")] = "sbus",
     model: Annotated[str, typer.Option(help="As for run.", show_default=False)] = "",
     base_url: Annotated[
         str, typer.Option(metavar="URL", help="Where the model is, if not at its provider's own address.")
@@ -97,7 +100,7 @@ def doctor(
 
     rim = _rim(base_url=base_url, prices=prices)
     files = {"registrations": registrations, "offers": offers, "incentives": incentives}
-    settings = workflows.make_settings(constellation, _given(files), model=_model(model, rim))
+    settings = workflows.make_settings(constellation, _given(files), market=market, model=_model(model, rim))
     findings = examined(settings, rim, Path(workflows.RUNS))
     for finding in findings:
         print(f"{finding.level:<5} {finding.what}" + (f"\n      {finding.remedy}" if finding.remedy else ""))
@@ -241,7 +244,80 @@ def verify(
     files = AuditFiles(
         registrations=registrations, offers=offers, matches=matches, orders=orders, incentives=incentives
     )
+    if incentives is None:
+        _say("igent: no --incentives, so whether those in the orders exist is not audited")
     audited(audit_files(files, market=market, as_of=(as_of or datetime.now(UTC)).date()), json=json)
+
+
+@app.command()
+def explain(
+    run_dir: Annotated[Path, typer.Argument(help="The directory of a run.", show_default=False)],
+    registration: Annotated[str, typer.Argument(help="Its id, or 'row N' counted from 0.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="Print the story as JSON.")] = False,
+) -> None:
+    """Tell the whole story of one decision: facts, prompts, replies, verdicts, choice, prices and their sources."""
+    from igent.terminal import explained
+    from igent.workflows.explain import explain as story_of
+
+    explained(story_of(run_dir, registration, rim=_rim(base_url="", prices=None)), json=json)
+
+
+@app.command()
+def review(
+    run_dir: Annotated[Path, typer.Argument(help="The directory of a finished run.", show_default=False)],
+    accept: Annotated[list[str] | None, typer.Option(metavar="REG", help="Take what was proposed.")] = None,
+    choose: Annotated[list[str] | None, typer.Option(metavar="REG=OFFER", help="Take another candidate.")] = None,
+    reject: Annotated[list[str] | None, typer.Option(metavar="REG", help="No match.")] = None,
+    decisions: Annotated[Path | None, typer.Option(metavar="FILE", help="Many: JSON, JSON Lines or CSV.")] = None,
+    by: Annotated[str, typer.Option(help="Who decides.", show_default="your login name")] = "",
+    comment: Annotated[str, typer.Option(help="Why, for the decisions given as options.")] = "",
+    prices: Annotated[Path | None, InputFile] = None,
+    cache_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="As for the run.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="List what waits as JSON.")] = False,
+) -> None:
+    """Decide about the registrations in review: one by one on a terminal, or by options, or by a file."""
+    from igent.terminal import reviewed
+    from igent.workflows.decisions import decisions_of, read_decisions
+
+    who = by or _login()
+    # What is rejected first may free the place that another decision needs.
+    rows: list[Json] = [{"registration_id": one, "action": "reject"} for one in reject or ()]
+    rows += [{"registration_id": one, "action": "accept"} for one in accept or ()]
+    for name, equals, offer in (pair.rpartition("=") for pair in choose or ()):
+        if not equals:
+            raise OptionError(f"{offer!r} chooses nothing", remedy="Give REGISTRATION=OFFER, such as SPUS10018=o2")
+        rows.append({"registration_id": name, "action": "choose", "offer": offer})
+    about: dict[str, Json] = {"by": who, "comment": comment}
+    given = decisions_of(({**cast("dict[str, Json]", row), **about} for row in rows), by=who, source="the options")
+    given += read_decisions(decisions, by=who) if decisions else []
+    asked = not given and decisions is None
+    rim = _rim(base_url="", prices=prices, cache_dir=cache_dir)
+    reviewed(run_dir, None if asked else given, by=who, rim=rim, json=json)
+
+
+@app.command("what-if")
+def what_if(
+    run_dir: Annotated[Path, typer.Argument(help="The directory of a finished run.", show_default=False)],
+    capacity: Annotated[
+        list[str] | None, typer.Option(metavar="SUPPLIER=+N", help="More places; -N fewer, N so many. Repeatable.")
+    ] = None,
+    allocation: Annotated[
+        Literal["balanced", "optimal"] | None, typer.Option(help="Another rule.", show_default="the run's own")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON.")] = False,
+) -> None:
+    """Show what other capacities or another rule would change: from recorded judgements, without any call."""
+    from igent.terminal import compared
+    from igent.workflows.whatif import what_if as changes_of
+
+    compared(changes_of(run_dir, capacity or (), rule=allocation), json=json)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as exc:
+        raise OptionError("your login name is not known", remedy="Say who decides with --by") from exc
 
 
 def _rim(*, base_url: str, prices: Path | None, cache_dir: Path | None = None) -> Rim:

@@ -134,7 +134,7 @@ class Constellation:
     phases: Annotated[tuple[PhaseSpec, PhaseSpec], Field(description="two phases, of task match and then order")]
     critic: CriticPolicy
     max_rounds: _Rounds
-    allocation: Literal["balanced"]
+    allocation: Literal["balanced", "optimal"]
     optimization: Optimization
 
 

@@ -73,10 +73,11 @@ def _codes(row: Row) -> str:
 def _counts(summary: Row) -> list[str]:
     counts, calls, timing = _row(summary["counts"]), _row(summary["calls"]), _row(summary["timing"])
     judged, skipped = _row(summary["judgements"]), calls["critic_skipped"]
+    people = f", {judged['reviewed']} by people" if judged.get("reviewed") else ""
     cached = f", {calls['cache_hits']} from the cache" if calls["cache_hits"] else ""
     lines = [
         "outcomes  " + ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS),
-        f"matches   {judged['proven']} proven, {judged['plausible']} plausible",
+        f"matches   {judged['proven']} proven, {judged['plausible']} plausible{people}",
         f"calls     {calls['matcher']} matcher, {calls['critic']} critic ({skipped} critic turns skipped){cached}",
     ]
     # Without a network or its simulation a call takes next to nothing, and a figure of it would say nothing.

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Final
 
+from profiles.allocation import allocation
 from profiles.critic import critic
 from profiles.disk import disk
 from profiles.engine import engine
@@ -40,6 +41,7 @@ SUITES: Final[Mapping[str, Suite]] = MappingProxyType(
         "journal": disk,
         "startup": startup,
         "engine": engine,
+        "allocation": allocation,
         "streams": streams,
         "load": load,
     }

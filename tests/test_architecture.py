@@ -31,16 +31,17 @@ PURE: dict[str, set[str]] = {
     "constellation": {"errors", "domain", "constellation_spec"},
     "report": {"domain.records", "accounting"},
     "audit": {"errors", "domain", "codec"},
+    "story": {"domain", "codec"},
 }
 EDGES: dict[str, set[str]] = {
     "store": {"errors", "domain", "codec"},
     "models": {"errors", "domain", "markets", "codec", "dialogue", "accounting", "constellation"},
     "agents": {"errors", "domain", "codec", "dialogue", "accounting", "constellation", "models"},
-    "workflows": {*PURE, "store", "models", "agents"} - {"report"},
+    "workflows": {*PURE, "store", "models", "agents"} - {"report", "story"},
     "workflows.__main__": {"cli"},
     "console": {"errors", "domain", "codec", "report", "workflows"},
-    "terminal": {"errors", "domain.records", "codec", "report", "audit", "workflows", "console"},
-    "cli": {"errors", "constellation", "store", "workflows", "console", "terminal", "__version__"},
+    "terminal": {"errors", "domain", "codec", "report", "audit", "story", "workflows", "console"},
+    "cli": {"errors", "domain.records", "constellation", "store", "workflows", "console", "terminal", "__version__"},
     "__main__": {"cli"},
 }
 ARROWS = {**PURE, **EDGES}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import pstats
@@ -347,3 +348,90 @@ def test_a_dry_run_calls_nothing_and_leaves_no_run(igent: Command, tmp_path: Pat
     ended = igent.run("--mock", "--dry-run")
     assert (ended.code, "asked     88 of 100 registrations" in ended.out) == (0, True)
     assert not (tmp_path / "run").exists()
+
+
+def test_explain_tells_the_story_of_a_registration_or_gives_it_as_json(igent: Command) -> None:
+    igent.run("--max-items", 2, "--quiet", "--mock")
+    told = igent("explain", "run", "SPUS10002")
+    assert (told.code, told.err, told.out.startswith("SPUS10002: matched")) == (0, "", True)
+    story = json.loads(igent("explain", "run", "SPUS10002", "--json").out)
+    assert story["order"]["po_id"] in told.out
+
+
+def test_explain_refuses_what_the_run_does_not_know(igent: Command) -> None:
+    igent.run("--max-items", 1, "--quiet", "--mock")
+    assert igent("explain", "run", "R9").code == 2
+    assert igent("explain", "nowhere", "R9").code == 3
+
+
+@pytest.fixture
+def queue(igent: Command) -> Command:
+    """A finished run in `run`, of which SPUS10002, 4 and 6 are in review."""
+    igent.run("--max-items", 7, "--quiet", "--mock", "--strict-judgement")
+    return igent
+
+
+def matched(directory: Path) -> dict[str, str]:
+    rows = json.loads((directory / "run/matches.json").read_text())
+    return {row["registration_id"]: row.get("by", "") for row in rows if row["judgement"] == "reviewed"}
+
+
+def test_review_lists_what_waits(queue: Command) -> None:
+    ended = queue("review", "run")
+    assert [line.split(":")[0] for line in ended.out.splitlines()] == ["SPUS10002", "SPUS10004", "SPUS10006"]
+    assert [row["registration_id"] for row in json.loads(queue("review", "run", "--json").out)] == [
+        "SPUS10002",
+        "SPUS10004",
+        "SPUS10006",
+    ]
+
+
+def test_review_applies_decisions_given_as_options(queue: Command, tmp_path: Path) -> None:
+    options = ("--accept", "SPUS10002", "--choose", "SPUS10004=o2", "--reject", "SPUS10006", "--by", "ann")
+    ended = queue("review", "run", *options)
+    assert ended == Ended(
+        0,
+        "SPUS10006: unmatched\nSPUS10002: matched, o1 of Quillroof\nSPUS10004: matched, o2 of Hearthvolt Storage\n",
+        "",
+    )
+    assert matched(tmp_path) == {"SPUS10002": "ann", "SPUS10004": "ann"}
+
+
+def test_review_applies_a_file_of_decisions_and_ends_with_1_where_one_is_refused(
+    queue: Command, tmp_path: Path
+) -> None:
+    rows = [{"registration_id": f"SPUS1000{n}", "action": "accept", "by": "bob"} for n in (1, 2)]
+    ended = queue("review", "run", "--decisions", write(tmp_path / "d.json", rows))
+    assert (ended.code, ended.out.splitlines()[0]) == (1, "SPUS10001: not applied: it is not in review")
+    assert matched(tmp_path) == {"SPUS10002": "bob"}
+
+
+def test_who_decides_is_by_default_who_is_logged_in(queue: Command, tmp_path: Path) -> None:
+    queue("review", "run", "--accept", "SPUS10002")
+    assert matched(tmp_path) == {"SPUS10002": getpass.getuser()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--choose", "SPUS10002"), "REGISTRATION=OFFER"),
+        (("--decisions", "none.csv"), "none.csv"),
+        (("--accept", "SPUS10002", "--comment", "x" * 501), "501 characters"),
+    ],
+)
+def test_decisions_that_cannot_be_read_end_with_2(queue: Command, arguments: tuple[str, ...], part: str) -> None:
+    ended = queue("review", "run", *arguments)
+    assert (ended.code, part in ended.err) == (2, True)
+
+
+def test_review_asks_on_a_terminal_one_by_one(queue: Command, tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    os.write(ours, b"what?\no9\na; fine\n\nr\n")
+    command = [sys.executable, "-m", "igent", "review", "run", "--by", "ann"]
+    ended = subprocess.run(command, cwd=tmp_path, stdin=theirs, capture_output=True, text=True, timeout=30, check=False)
+    os.close(ours)
+    os.close(theirs)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [line for line in ended.stdout.splitlines() if line.startswith("[")] == ["[1 of 3]", "[2 of 3]", "[3 of 3]"]
+    assert matched(tmp_path) == {"SPUS10002": "ann"}
+    assert [row["registration_id"] for row in json.loads((tmp_path / "run/review.json").read_text())] == ["SPUS10004"]

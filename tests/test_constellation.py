@@ -162,7 +162,7 @@ OF_ONE_FIELD: list[Row] = [
     ("max_rounds: 3", "max_rounds: 6", 21, "'max_rounds' cannot be 6", "a whole number from 1 to 5"),
     ("role: critic", "role: judge", 10, "'role' cannot be 'judge'", "; allowed: rules, matcher, critic"),
     ("effort: low", "effort: max", 14, "'effort' cannot be 'max'", "; allowed: low, medium, high"),
-    ("balanced", "optimal", 22, "'allocation' cannot be 'optimal'", "; allowed: balanced"),
+    ("balanced", "fairest", 22, "'allocation' cannot be 'fairest'", "; allowed: balanced, optimal"),
     ("separate", "apart", 3, "'conversation' cannot be 'apart'", "; allowed: separate, shared"),
     ("name: sample", "name: ../sample", 1, "'name' cannot be '../sample'", "; allowed: a lower-case name"),
     ("name: sample", "name: 7", 1, "'name' cannot be 7", "; allowed: a lower-case name"),

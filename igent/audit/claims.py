@@ -140,8 +140,13 @@ def rows_in(found: Found, *, depth: int = _DEPTH) -> Iterator[Found]:
 
 
 def maybe_tiers(line: Json) -> tuple[str, Tiers] | None:
-    """Tiers and their registration, of a line of `audit.jsonl`; None where all candidates were in one, for cash."""
+    """Tiers and their registration, of a line of `audit.jsonl`; None where all candidates were in one, for cash.
+
+    A match of all registrations together has none: no share of its own decided it.
+    """
     match line:
+        case {"registration_id": str(registration_id), "allocation": {"rule": "optimal"}}:
+            return registration_id, Tiers(fit=(), loan=False)
         case {
             "registration_id": str(registration_id),
             "phases": [{"verdict": verdict, "decision": {"fit": [*fit]}}, {"decision": {"payment": payment}}],

@@ -18,10 +18,14 @@ __all__ = ["Hold", "MatchAudit", "Matched"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A place that was kept for a household in review: that one's row in the registrations, and the supplier."""
+    """A place that was kept for a household in review: that one's row in the registrations, and the supplier.
+
+    Where a person has `decided` about the household since, the place was kept until then and no longer.
+    """
 
     index: int
     supplier_id: str
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,7 @@ class MatchAudit:
         self._case, self._tiers = case, tiers
         self._used = {supplier_id: used.get(supplier_id, 0) for supplier_id in case.suppliers}
         self._held = deque(sorted(held, key=lambda one: one.index))
+        self._decided = [one.supplier_id for one in self._held if one.decided]
 
     def audit(self, row: Found) -> Iterator[Finding]:
         """What is wrong with the next row of the file."""
@@ -95,9 +100,11 @@ class MatchAudit:
             yield from self._share(claim, household, supplier)
 
     def _share(self, claim: Claim, household: Household, supplier: Supplier) -> Iterator[Finding]:
-        registration = household.registration
-        while self._held and self._held[0].index < household.index:
+        registration, reviewed = household.registration, _reviewed(claim)
+        while self._held and (reviewed or self._held[0].index < household.index):
             self._used[self._held.popleft().supplier_id] += 1
+        while reviewed and self._decided:
+            self._used[self._decided.pop()] -= 1
         mine = self._used[supplier.id]
         self._used[supplier.id] += 1
         if mine >= supplier.capacity:
@@ -113,7 +120,10 @@ class MatchAudit:
             yield differs("balance", expected, told, registration.id, f"{least.source}/Capacity")
 
     def _tier(self, claim: Claim, household: Household) -> list[Supplier]:
-        """The suppliers that the match was to be balanced over; none where that was not recorded."""
+        """The suppliers that the match was to be balanced over; none where a person chose or it was not recorded."""
+        known = (self._tiers or {}).get(household.registration.id)
+        if _reviewed(claim) or (known is not None and not known.fit):
+            return []
         offers = self._case.offers(household.registration)
         judged = claim.row.get("judgement").value == "plausible"
         tiers = self._tiers.get(household.registration.id) if self._tiers is not None and judged else None
@@ -126,6 +136,11 @@ class MatchAudit:
             if tiers.loan:
                 offers = tuple(offer for offer in offers if lends(offer, household.registration))
         return [*{offer.supplier.id: offer.supplier for offer in offers}.values()]
+
+
+def _reviewed(claim: Claim) -> bool:
+    """Whether a person has decided it, after the run."""
+    return claim.row.get("judgement").value == "reviewed"
 
 
 def _matched(claim: Claim, supplier_id: str | None, first: Matched | None = None) -> Matched:

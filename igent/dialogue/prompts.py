@@ -17,6 +17,8 @@ from igent.domain.pricing import money, offer_total
 from igent.domain.records import Json, Offer, Registration
 from igent.domain.verify import MatchTask, OrderTask, Violation
 from igent.markets.base import Facts, Market, Shown
+from igent.markets.fields import Fields
+from igent.markets.rows import facts_of
 
 __all__ = [
     "NotAPromptError",
@@ -55,7 +57,10 @@ class NotAPromptError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfiltered:
-    """What a prompt shows besides when the context filter is off: the other offers and the row's known fields."""
+    """What a prompt shows besides when the context filter is off: the other offers and the row's known fields.
+
+    Of these it shows short plain values, cleaned like a note: they are as untrusted.
+    """
 
     others: tuple[Offer, ...]
     row: Facts
@@ -72,7 +77,7 @@ def opening(task: Task, market: Market, unfiltered: Unfiltered | None = None) ->
     if isinstance(task, OrderTask):
         parts.append(("INCENTIVES", _incentives(task)))
     if unfiltered is not None:
-        parts.append(("REGISTRATION", dict(unfiltered.row)))
+        parts.append(("REGISTRATION", facts_of(Fields(dict(unfiltered.row), ""), unfiltered.row)))
     parts += [("HOUSEHOLD", _household(task, market)), ("NOTE", task.registration.note)]
     return _text(parts)
 

@@ -59,6 +59,8 @@ class Turn:
 class Conclusion(Generic[D]):
     """How an exchange ended: `settled` with a decision, or `review` with codes of what is unproven.
 
+    The decision of a review is what was proposed last and breaks no rule, where there is such a one: a person may
+    accept it.
     `critic_skipped` counts the critic turns that the policy made unnecessary.
     """
 
@@ -101,7 +103,7 @@ def exchange(about: Exchange[D]) -> Generator[Ask, str, Conclusion[D]]:
 
 
 def _rounds(about: Exchange[D], turns: list[Turn]) -> Generator[Ask, str, Conclusion[D]]:
-    text = about.opening
+    text, decision = about.opening, None
     vetoes: tuple[str, ...] = ()
     for _ in range(about.max_rounds):
         decision, verdict = yield from _propose(about, text, turns)
@@ -113,10 +115,10 @@ def _rounds(about: Exchange[D], turns: list[Turn]) -> Generator[Ask, str, Conclu
         if verdict.kind == "proven" or (critique is not None and critique.verdict == "approve"):
             return _settled(decision, verdict, turns)
         if critique is None or critique.verdict == "undecided":
-            return _review(turns, ["critic-undecided" if critique else "critic-unreadable"])
+            return _review(turns, ["critic-undecided" if critique else "critic-unreadable"], decision)
         vetoes = tuple(critique.codes) or ("other",)
         text = veto_text(vetoes)
-    return _review(turns, ["vetoed", *vetoes])
+    return _review(turns, ["vetoed", *vetoes], decision)
 
 
 def _propose(about: Exchange[D], text: str, turns: list[Turn]) -> Generator[Ask, str, tuple[D | None, Verdict]]:
@@ -173,5 +175,5 @@ def _settled(decision: D, verdict: Verdict, turns: list[Turn], *, skipped: bool 
     )
 
 
-def _review(turns: list[Turn], codes: list[str]) -> Conclusion[D]:
-    return Conclusion(status="review", codes=tuple(dict.fromkeys(codes)), turns=tuple(turns))
+def _review(turns: list[Turn], codes: list[str], proposal: D | None = None) -> Conclusion[D]:
+    return Conclusion(status="review", codes=tuple(dict.fromkeys(codes)), turns=tuple(turns), decision=proposal)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from igent.domain.allocation import Allocate, Place
+from igent.domain.allocation import Allocate, Place, Tiers
 from igent.domain.ledger import Ledger
 from igent.domain.orders import Order, build_order, lends
 from igent.domain.records import Json, Offer, OutcomeKind
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask
 
-__all__ = ["Outcome", "Settled", "hold_place", "order_at", "place_for"]
+__all__ = ["Outcome", "Settled", "hold_place", "order_at", "place_for", "tiers_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Outcome:
     kind: OutcomeKind
     codes: tuple[str, ...] = ()
     details: Mapping[str, Json] = field(default_factory=dict)
-    judgement: Literal["proven", "plausible"] | None = None
+    judgement: Literal["proven", "plausible", "reviewed"] | None = None
     place: Place | None = None
     order: Order | None = None
     held: Place | None = None
@@ -45,8 +45,8 @@ class Outcome:
         return place.offer.supplier.id if place else None
 
 
-def place_for(settled: Settled, ledger: Ledger, allocate: Allocate) -> Place | Outcome:
-    """The place that a household with settled phases would get, not yet taken; an outcome where there is none."""
+def tiers_for(settled: Settled) -> Tiers | Outcome:
+    """The offers that a household with settled phases can be placed at; an outcome where there are none."""
     registration, tiers = settled.match_task.registration, _tiers(settled.match, settled.match_task)
     if not tiers:
         return Outcome(kind="review", codes=("no-acceptable-offer",), judgement=settled.judgement)
@@ -55,7 +55,15 @@ def place_for(settled: Settled, ledger: Ledger, allocate: Allocate) -> Place | O
         tiers = [tier for tier in lending if tier]
     if not tiers:
         return Outcome(kind="review", codes=("financing-not-offered",), judgement=settled.judgement)
-    place = allocate(tiers, registration, ledger)
+    return tiers
+
+
+def place_for(settled: Settled, ledger: Ledger, allocate: Allocate) -> Place | Outcome:
+    """The place that a household with settled phases would get, not yet taken; an outcome where there is none."""
+    tiers = tiers_for(settled)
+    if isinstance(tiers, Outcome):
+        return tiers
+    place = allocate(tiers, settled.match_task.registration, ledger)
     if place is None:
         return Outcome(kind="unmatched", codes=("capacity-exhausted",), details={"suppliers": _suppliers(tiers)})
     return place
@@ -82,5 +90,5 @@ def _tiers(decision: MatchDecision, task: MatchTask) -> list[list[Offer]]:
     return [[offer for offer in task.offers if offer.id in tier] for tier in decision.fit or ()]
 
 
-def _suppliers(tiers: list[list[Offer]]) -> list[Json]:
+def _suppliers(tiers: Tiers) -> list[Json]:
     return [*dict.fromkeys(offer.supplier.id for tier in tiers for offer in tier)]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from igent import codec
 from igent.accounting.spans import span
 from igent.dialogue.script import Conclusion, Turn
-from igent.domain.allocation import Allocate
+from igent.domain.allocation import Allocate, Place, Tiers, balanced, wish_of
+from igent.domain.codes import in_words
 from igent.domain.ledger import Ledger
-from igent.domain.outcomes import Outcome, Settled, hold_place, order_at, place_for
+from igent.domain.orders import build_order
+from igent.domain.outcomes import Outcome, Settled, hold_place, order_at, place_for, tiers_for
+from igent.domain.pricing import money, offer_total
 from igent.domain.records import Json, Offer, Registration
+from igent.domain.reviews import PLAIN_ORDER
 from igent.domain.verify import MatchDecision, OrderDecision
 from igent.errors import ModelError, RowError, RunStopped
 from igent.markets.rows import NOTE_FIELD
 from igent.workflows.pipeline import Judged, PhaseResult
 from igent.workflows.plan import Planned
 
-__all__ = ["Rules", "commit_record", "decide"]
+__all__ = ["Rules", "commit_record", "decide", "offer_record", "order_record", "tiers_wanted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +39,20 @@ class Rules:
 def decide(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> Outcome:
     """The outcome of one registration, with its place taken from the ledger."""
     outcome = _outcome(planned, judged, ledger, rules)
-    if rules.hold_reviews and outcome.kind in ("review", "failed") and planned.match is not None:
+    if outcome.kind == "review":
+        outcome = replace(outcome, details={**outcome.details, **_proposal(planned, judged, ledger, rules)})
+    if planned.match is not None and _holds(outcome, rules):
         return hold_place(outcome, planned.match, ledger, rules.allocate)
     return outcome
+
+
+def tiers_wanted(planned: Planned, judged: Judged, rules: Rules) -> Tiers:
+    """The offers that a registration can be placed at, for a match or to be held; none where it takes no place."""
+    found = _settled_or_not(planned, judged, rules)
+    tiers = tiers_for(found) if isinstance(found, Settled) else found
+    if not isinstance(tiers, Outcome):
+        return tiers
+    return [planned.match.offers] if planned.match is not None and _holds(tiers, rules) else []
 
 
 def commit_record(planned: Planned, judged: Judged, outcome: Outcome, rules: Rules) -> dict[str, Json]:
@@ -50,18 +65,40 @@ def commit_record(planned: Planned, judged: Judged, outcome: Outcome, rules: Rul
         "noted": planned.noted,
         "calls": {**judged.calls},
         "audit": _audit(planned, judged, outcome),
+        "wish": [[*tier] for tier in wish_of(tiers_wanted(planned, judged, rules))],
     }
     if outcome.taken_from is not None:
         record |= {"supplier": outcome.taken_from, "held": outcome.held is not None}
     if outcome.kind == "matched":
-        return record | {"match": _match(planned, judged, outcome), "order": _order(outcome, rules)}
+        return record | {
+            "match": _match(planned, judged, outcome),
+            "order": order_record(outcome, simulated=rules.simulated),
+        }
     row: dict[str, Json] = {"registration_id": planned.id, "codes": [*outcome.codes]}
     if outcome.held is not None:
         row["held"] = outcome.held.offer.supplier.id
-    return record | {"row": {**row, **outcome.details, **_whereabouts(planned)}}
+    row |= {**outcome.details, **_whereabouts(planned)}
+    return record | {"row": row | (_to_decide(planned, outcome, rules) if outcome.kind == "review" else {})}
 
 
 def _outcome(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> Outcome:
+    settled = _settled_or_not(planned, judged, rules)
+    if isinstance(settled, Outcome):
+        return settled
+    with span("allocate"):
+        place = place_for(settled, ledger, rules.allocate)
+    if isinstance(place, Outcome):
+        return place
+    with span("order"):
+        return order_at(settled, place, ledger, currency=rules.currency)
+
+
+def _holds(outcome: Outcome, rules: Rules) -> bool:
+    return rules.hold_reviews and outcome.kind in ("review", "failed")
+
+
+def _settled_or_not(planned: Planned, judged: Judged, rules: Rules) -> Settled | Outcome:
+    """What there is to place, or the outcome of what will not be."""
     if planned.outcome is not None:
         return Outcome(kind=planned.outcome, codes=planned.codes)
     if judged.bug is not None:
@@ -73,25 +110,20 @@ def _outcome(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> 
         if result is None or result.status == "review":
             codes = result.codes if result else ("not-judged",)
             return Outcome(kind="review", codes=codes, details={"phase": phase})
-    settled = _settled(planned, judged)
+    settled = _maybe_settled(planned, judged)
+    assert settled is not None, "what is not settled has had its outcome"
     if settled.judgement == "plausible" and rules.strict_judgement:
         return Outcome(kind="review", codes=("judgement-plausible",))
-    with span("allocate"):
-        place = place_for(settled, ledger, rules.allocate)
-    if isinstance(place, Outcome):
-        return place
-    with span("order"):
-        return order_at(settled, place, ledger, currency=rules.currency)
+    return settled
 
 
-def _settled(planned: Planned, judged: Judged) -> Settled:
+def _maybe_settled(planned: Planned, judged: Judged) -> Settled | None:
+    """What both phases have decided or, in review, proposed; None where one has done neither."""
     match, order = judged.match, judged.order
-    assert isinstance(match, Conclusion)
-    assert isinstance(order, Conclusion)
-    assert match.decision is not None
-    assert order.decision is not None
-    assert planned.match is not None
-    assert planned.order is not None
+    if not isinstance(match, Conclusion) or not isinstance(order, Conclusion):
+        return None
+    if match.decision is None or order.decision is None or planned.match is None or planned.order is None:
+        return None
     proven = match.judgement == order.judgement == "proven"
     return Settled(
         match_task=planned.match,
@@ -102,17 +134,44 @@ def _settled(planned: Planned, judged: Judged) -> Settled:
     )
 
 
+def _proposal(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> dict[str, Json]:
+    """What accepting would give, by the balanced rule and the places left now; nothing where nothing was proposed.
+
+    Where the match itself is in doubt the order is the plain one: whether phase 2 was held then is a matter of speed.
+    """
+    if isinstance(judged.match, Conclusion) and judged.match.status == "review":
+        judged = replace(judged, order=Conclusion(status="settled", judgement="proven", decision=PLAIN_ORDER))
+    settled = _maybe_settled(planned, judged)
+    place = place_for(settled, ledger, balanced) if settled else None
+    if settled is None or not isinstance(place, Place):
+        return {}
+    order = build_order(settled.order_task, place.offer, settled.order, currency=rules.currency).as_record()
+    shown = {key: order[key] for key in ("supplier_id", "payment_type", "subtotal", "amount_due", "net_total")}
+    return {"proposal": {"offer": place.offer.id, **shown}}
+
+
+def _to_decide(planned: Planned, outcome: Outcome, rules: Rules) -> dict[str, Json]:
+    """What a person needs besides: the codes in words, and what each candidate costs."""
+    unproven: dict[str, Json] = {"unproven": {code: in_words(code) for code in outcome.codes}}
+    if planned.match is None:
+        return unproven
+    offers, household = planned.match.offers, planned.match.registration
+    priced: list[Json] = [{**offer_record(one), "total": money(offer_total(one, household))} for one in offers]
+    return unproven | {"currency": rules.currency, "candidates": priced}
+
+
 def _whereabouts(planned: Planned) -> dict[str, Json]:
     """Where to look and what there is to choose from; a note is pointed to, never quoted."""
     found = planned.registration
     if isinstance(found, RowError):
         return {"file": found.file, "row": found.row, "field": found.field, "problem": found.problem}
     note: dict[str, Json] = {"note": f"{found.source}/{NOTE_FIELD}"} if found.note or found.note_problem else {}
-    candidates = [_offer(offer) for offer in planned.match.offers] if planned.match else []
+    candidates = [offer_record(offer) for offer in planned.match.offers] if planned.match else []
     return {"source": found.source, **note, **({"candidates": [*candidates]} if candidates else {})}
 
 
-def _offer(offer: Offer) -> dict[str, Json]:
+def offer_record(offer: Offer) -> dict[str, Json]:
+    """An offer as every file shows it."""
     return {
         "id": offer.id,
         "supplier_id": offer.supplier.id,
@@ -126,7 +185,7 @@ def _match(planned: Planned, judged: Judged, outcome: Outcome) -> dict[str, Json
     return {
         "registration_id": planned.id,
         "supplier_id": outcome.place.offer.supplier.id,
-        "offer": _offer(outcome.place.offer),
+        "offer": offer_record(outcome.place.offer),
         "tier": outcome.place.tier,
         "judgement": outcome.judgement,
         "reason": "; ".join([outcome.place.reason(), *_reliance(judged)]),
@@ -140,12 +199,12 @@ def _reliance(judged: Judged) -> list[str]:
     return [f"the note's words: {', '.join(codec.dump(one).decode() for one in words)}"] if words else []
 
 
-def _order(outcome: Outcome, rules: Rules) -> dict[str, Json]:
+def order_record(outcome: Outcome, *, simulated: bool) -> dict[str, Json]:
     """The order as in `pos.json`; its id is a hash of all that it says."""
     assert outcome.order is not None
     order = outcome.order.as_record()
-    simulated: dict[str, Json] = {"simulated": True} if rules.simulated else {}
-    return {"po_id": f"PO-{codec.digest(order)[:20]}", **order, **simulated}
+    mark: dict[str, Json] = {"simulated": True} if simulated else {}
+    return {"po_id": f"PO-{codec.digest(order)[:20]}", **order, **mark}
 
 
 def _audit(planned: Planned, judged: Judged, outcome: Outcome) -> dict[str, Json]:
@@ -153,7 +212,7 @@ def _audit(planned: Planned, judged: Judged, outcome: Outcome) -> dict[str, Json
     place = outcome.place or outcome.held
     return {
         "source": planned.registration.source if isinstance(planned.registration, Registration) else None,
-        "candidates": [_offer(offer) for offer in planned.match.offers] if planned.match else [],
+        "candidates": [offer_record(offer) for offer in planned.match.offers] if planned.match else [],
         "phases": phases,
         "allocation": place.as_record() if place else None,
     }

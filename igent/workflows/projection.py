@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import cast
 
 from igent import codec
@@ -26,7 +26,7 @@ from igent.domain.ledger import Ledger
 from igent.domain.records import Json
 from igent.models.base import Unusable
 
-__all__ = ["ARRAYS", "LINES", "Projection"]
+__all__ = ["ARRAYS", "LINES", "Projection", "take_place"]
 
 _FILES = {"unmatched": "unmatched.json", "review": "review.json", "failed": "failed.json", "rejected": "rejects.json"}
 ARRAYS = ("matches.json", "pos.json", *_FILES.values())
@@ -41,10 +41,21 @@ _CALLS = {"match": "matcher", "order": "matcher", "critique": "critic", "critic_
 
 
 class Projection:
-    """What a journal amounts to so far; `emit` takes each row for its file, `prices` are what its calls cost."""
+    """What a journal amounts to so far; `emit` takes each row for its file, `prices` are what its calls cost.
 
-    def __init__(self, ledger: Ledger, emit: Callable[[str, bytes], None], *, prices: PriceTable) -> None:
-        self.ledger, self._emit, self._prices = ledger, emit, prices
+    `reviewed` are the indices of the registrations of which the journal has a person's decision further on: their rows
+    go to the file of that decision, when it comes, and not to those that wait.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        emit: Callable[[str, bytes], None],
+        *,
+        prices: PriceTable,
+        reviewed: Collection[Json] = (),
+    ) -> None:
+        self.ledger, self._emit, self._prices, self._reviewed = ledger, emit, prices, reviewed
         self.committed = 0
         self.ending: dict[str, Json] | None = None
         self.replies: defaultdict[int, list[dict[str, Json]]] = defaultdict(list)
@@ -62,17 +73,14 @@ class Projection:
         match record["t"]:
             case "reply":
                 self.replies[_int(record["n"])].append(record)
-            case "reserve":
-                prompt, output = cast("list[int]", record["most"])
-                most = Most(prompt_tokens=prompt, output_tokens=output)
-                self.booked.reserve(str(record["request"]), str(record["model"]), most)
-            case "settle":
-                usage = record["usage"]
-                self.booked.settle(str(record["request"]), None if usage is None else Usage.from_record(usage))
+            case "reserve" | "settle":
+                self._book(record)
             case "call":
                 self._call(record)
             case "commit":
                 self._commit(record)
+            case "review":
+                self._review(record)
             case "run":
                 self._log(record, event="started")
             case "resume":
@@ -99,7 +107,7 @@ class Projection:
         seconds = sorted(self._seconds)
         return {
             "counts": self.counts(),
-            "judgements": {kind: self._judgements[kind] for kind in ("proven", "plausible")},
+            "judgements": {kind: self._judgements[kind] for kind in ("proven", "plausible")} | self._by_people(),
             "calls": calls | {name: self._calls[name] for name in sorted(self._calls)},
             **self._costs(),
             "observed": self.observed.as_record(),
@@ -125,6 +133,15 @@ class Projection:
         usage["estimated"] = bool(usage["estimated"] or bills)
         return costs | {"unsettled": {"calls": len(bills), "at_most_usd": usd_text(sum(bills, start=Bill()).usd)}}
 
+    def _book(self, record: dict[str, Json]) -> None:
+        request = str(record["request"])
+        if record["t"] == "reserve":
+            prompt, output = cast("list[int]", record["most"])
+            self.booked.reserve(request, str(record["model"]), Most(prompt_tokens=prompt, output_tokens=output))
+        else:
+            usage = record["usage"]
+            self.booked.settle(request, None if usage is None else Usage.from_record(usage))
+
     def _call(self, record: dict[str, Json]) -> None:
         facts = CallFacts.from_record(record["facts"])
         self.costs.add(facts)
@@ -135,18 +152,37 @@ class Projection:
         outcome = str(record["outcome"])
         self.committed += 1
         self._outcomes[outcome] += 1
-        if "supplier" in record:
-            self.ledger.take(str(record["supplier"]), hold=bool(record["held"]))
+        take_place(record, self.ledger)
         if outcome == "matched":
             match = cast("dict[str, Json]", record["match"])
             self._judgements[str(match["judgement"])] += 1
             self._emit("matches.json", codec.dump(match))
             self._emit("pos.json", codec.dump(record["order"]))
-        else:
+        elif record["n"] not in self._reviewed:
             self._emit(_FILES[outcome], codec.dump(record["row"]))
         if outcome == "failed":
             self._log(record, event="failed", registration_id=record["id"])
         self._account(record)
+
+    def _review(self, record: dict[str, Json]) -> None:
+        """What a person has decided takes the place of what waited for it; a place that was kept is used or free."""
+        outcome = str(record["outcome"])
+        self._outcomes["review"] -= 1
+        self._outcomes[outcome] += 1
+        take_place(record, self.ledger)
+        if outcome == "matched":
+            self._judgements["reviewed"] += 1
+            self._emit("matches.json", codec.dump(record["match"]))
+            self._emit("pos.json", codec.dump(record["order"]))
+        else:
+            self._emit(_FILES[outcome], codec.dump(record["row"]))
+        who: dict[str, Json] = {key: record[key] for key in ("action", "by", "at", "comment")}
+        line = {"registration_id": record["id"], "outcome": outcome, "review": who}
+        self._emit("audit.jsonl", codec.dump(line))
+        self._log(record, event="reviewed", registration_id=record["id"], action=record["action"], by=record["by"])
+
+    def _by_people(self) -> dict[str, Json]:
+        return {"reviewed": self._judgements["reviewed"]} if self._judgements["reviewed"] else {}
 
     def _log(self, record: dict[str, Json], **event: Json) -> None:
         """One line of `run.log`: what happened and when, without personal data."""
@@ -173,6 +209,15 @@ class Projection:
         audit = cast("dict[str, Json]", record["audit"])
         line = {"registration_id": record["id"], "outcome": record["outcome"], **audit, "replies": replies}
         self._emit("audit.jsonl", codec.dump(line))
+
+
+def take_place(record: Mapping[str, Json], ledger: Ledger) -> None:
+    """What a commit or a person's decision does to the places: a decision first gives back the one that was held."""
+    review = record["t"] == "review"
+    if review and record["held"] is not None:
+        ledger.release(str(record["held"]), hold=True)
+    if "supplier" in record:
+        ledger.take(str(record["supplier"]), hold=not review and bool(record["held"]))
 
 
 def _recorded(reply: dict[str, Json], calls: Mapping[str, list[CallFacts]]) -> Recorded:

@@ -19,6 +19,8 @@ from igent.models.budgeted import Purse
 from igent.models.halt import Halt
 from igent.store.files import Outputs, locked, point_latest
 from igent.store.journal import Journal, Recovery
+from igent.store.scan import scan
+from igent.workflows.decided import gap, read_decided
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
 from igent.workflows.providers import look_at_cache, open_providers
@@ -27,9 +29,10 @@ from igent.workflows.rehearsal import held_against, remember, told_before
 from igent.workflows.scheduler import Steps, run_in_order
 from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings, provider_of
+from igent.workflows.together import Together
 from igent.workflows.worker import Worker
 
-__all__ = ["Control", "JOURNAL", "RUNS", "RunResult", "resume", "start"]
+__all__ = ["Control", "JOURNAL", "RUNS", "RunResult", "resume", "resume_locked", "start"]
 
 JOURNAL = "journal"
 RUNS = "runs"
@@ -89,30 +92,34 @@ async def resume(directory: Path, pace: Pace, *, control: Control, rim: Rim) -> 
     Raises `OptionError` where the inputs, the prompts or the constellation are no longer those of the run, and where
     another process is at work on it.
     """
-    path = directory / JOURNAL
     with locked(directory):
-        recovery = Recovery(path)
-        entries = (entry.record for entry in recovery)
-        header = next(entries, None)
-        if header is None or header["t"] != "run":
-            raise JournalError(
-                path=str(path), problem="holds no run", remedy="Start the run again, also into this place"
-            )
-        settings = RunSettings.from_record(cast("dict[str, Json]", header["settings"]))
-        session = await prepare(settings, pace, rim, started=datetime.fromisoformat(str(header["at"])))
-        session.require_same(header)
-        outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
-        projection = Projection(session.inputs.ledger(), outputs.add, prices=session.prices)
-        projection.fold(header)
-        for record in entries:
-            projection.fold(record)
-            if outputs.crowded:
-                await outputs.spill()
-        async with Journal.resume(path, recovery.state) as journal:
-            publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
-            await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})
-            result = await _execute(session, publisher, projection, directory, control=control)
-        outputs.close()
+        return await resume_locked(directory, pace, control=control, rim=rim)
+
+
+async def resume_locked(directory: Path, pace: Pace, *, control: Control, rim: Rim, calls: bool = True) -> RunResult:
+    """The same for whoever holds the directory; a finished run has its files published, which `calls` nobody."""
+    path = directory / JOURNAL
+    recovery = Recovery(path)
+    entries = (entry.record for entry in recovery)
+    header = next(entries, None)
+    if header is None or header["t"] != "run":
+        raise JournalError(path=str(path), problem="holds no run", remedy="Start the run again, also into this place")
+    settings = RunSettings.from_record(cast("dict[str, Json]", header["settings"]))
+    session = await prepare(settings, pace, rim, started=datetime.fromisoformat(str(header["at"])), calls=calls)
+    session.require_same(header)
+    outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
+    reviewed = {record["n"] for record in scan(path, kind="review")}
+    projection = Projection(session.inputs.ledger(), outputs.add, prices=session.prices, reviewed=reviewed)
+    projection.fold(header)
+    for record in entries:
+        projection.fold(record)
+        if outputs.crowded:
+            await outputs.spill()
+    async with Journal.resume(path, recovery.state) as journal:
+        publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
+        await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})
+        result = await _execute(session, publisher, projection, directory, control=control)
+    outputs.close()
     return result
 
 
@@ -153,6 +160,8 @@ async def _execute(
         end = projection.ending
     summary = _summary(session, projection, end, stopped=stopped)
     summary["forecast"] = held_against(end["told"], summary)
+    if session.allocates_at_end and stopped is None:
+        summary["allocation"] = gap(read_decided(directory / JOURNAL, reviews=False))
     if went:
         remember(session, summary, directory.name)
     await publisher.publish({"run.json": codec.dump_pretty(summary), "trace.json": projection.trace()})
@@ -173,13 +182,15 @@ async def _go_through(
         purse = _maybe_purse(session, publisher, projection)
         async with open_providers(session, purse, halt) as providers, aclosing(rows) as items:
             worker = Worker(session, publisher, projection, model=providers.model, halt=halt)
-            steps = Steps(work=worker.work, commit=worker.commit)
+            together = Together(worker, publisher)
+            steps = Steps(work=worker.work, commit=together.wait if session.allocates_at_end else worker.commit)
             async with asyncio.TaskGroup() as tasks:
                 others = [
                     tasks.create_task(publisher.run(lambda counts: control.progress(counts, total))),
                     tasks.create_task(_expire(session, halt)),
                 ]
                 await run_in_order(items, steps, first=first, window=session.pace.window, halt=halt)
+                await together.commit(total - first)
                 for task in others:
                     task.cancel()
             went = providers.as_record()

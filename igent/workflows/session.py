@@ -78,6 +78,10 @@ class Session:
             "at": self.started.isoformat(),
             "settings": self.settings.as_record(),
             "identity": self._identity(),
+            "allocation": {
+                "rule": self.constellation.allocation,
+                "capacity": [*self.inputs.ledger().as_records()],
+            },
         }
 
     def require_same(self, header: Mapping[str, Json]) -> None:
@@ -94,6 +98,11 @@ class Session:
         """The models that are asked, the run's first."""
         agents = (agent for phase in self.constellation.phases for agent in phase.agents if agent.role != "rules")
         return tuple(dict.fromkeys([self.settings.model, *(agent.model for agent in agents if agent.model)]))
+
+    @property
+    def allocates_at_end(self) -> bool:
+        """Whether commits wait until everything is judged."""
+        return self.constellation.allocation == "optimal"
 
     @property
     def caches_replies(self) -> bool:

@@ -49,6 +49,7 @@ async def _audit(files: AuditFiles, *, market: str, as_of: date) -> Audit:
     tiers = await _maybe_tiers(files.matches.with_name("audit.jsonl"))
     case = await _case(files, market=market, as_of=as_of)
     accounted, held = await _others(files.matches.parent, case)
+    held += [hold async for row in _rows(files.matches) if (hold := _maybe_decided(row, case))]
     used = await _used_before(files.matches.with_name("capacity.json"))
     matches = MatchAudit(case, used=used, held=held, tiers=tiers)
     findings = [one async for row in _rows(files.matches) for one in matches.audit(row)]
@@ -104,8 +105,18 @@ async def _others(folder: Path, case: Case) -> tuple[set[str], list[Hold]]:
             name, supplier = row.get("registration_id").text or "", row.get("held").text
             accounted.add(name)
             if supplier in case.suppliers and name in case.households:
-                held.append(Hold(index=case.households[name].index, supplier_id=supplier or ""))
+                # A registration without a match keeps its place for good, unless a person has decided against one.
+                decided = path.name == "unmatched.json"
+                held.append(Hold(index=case.households[name].index, supplier_id=supplier or "", decided=decided))
     return accounted, held
+
+
+def _maybe_decided(row: Found, case: Case) -> Hold | None:
+    """The place that was kept for a match until a person decided it; None where there was no such place."""
+    name, supplier = row.get("registration_id").text or "", row.get("held").text or ""
+    if row.get("judgement").value != "reviewed" or name not in case.households or supplier not in case.suppliers:
+        return None
+    return Hold(index=case.households[name].index, supplier_id=supplier, decided=True)
 
 
 async def _used_before(path: Path) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,14 +11,15 @@ from traceback import extract_tb
 from igent.accounting.calls import CallFacts
 from igent.accounting.spans import Timeline, recording, span
 from igent.agents.calls import CallJournal, CallSettings, Kept, Retries
-from igent.domain.allocation import balanced
+from igent.domain.allocation import Wish, balanced, prescribed, wish_of
+from igent.domain.optimal import optimal
 from igent.domain.outcomes import Outcome
 from igent.domain.records import Json
 from igent.errors import JournalError, leaf
 from igent.models.base import ChatModel, ModelRequest
 from igent.models.halt import Halt
 from igent.models.retry import RetryBudget, RetryPolicy
-from igent.workflows.commit import Rules, commit_record, decide
+from igent.workflows.commit import Rules, commit_record, decide, tiers_wanted
 from igent.workflows.pipeline import Judged
 from igent.workflows.plan import Planned
 from igent.workflows.projection import Projection
@@ -29,11 +31,15 @@ __all__ = ["Finished", "Worker"]
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A judged registration with its times, waiting for its turn; `turn` is the open span of that wait."""
+    """A judged registration with its times, waiting for its turn; `turn` is the open span of that wait.
+
+    `wish` is where it can be placed.
+    """
 
     judged: Judged
     timeline: Timeline
     turn: int
+    wish: Wish = ()
 
     @property
     def abandoned(self) -> bool:
@@ -82,16 +88,25 @@ class Worker:
         Where it could not be judged because the run has to end, of a refused key for one, the run is told to.
         """
         timeline = Timeline(self._clock)
+        wish: Wish = ()
         with recording(timeline), span("registration"):
             try:
                 judged = await self._judge(planned)
+                wish = () if judged.abandoned else wish_of(tiers_wanted(planned, judged, self._rules))
             except* JournalError:
                 raise
             except* Exception as group:  # noqa: BLE001  # the one boundary where a bug becomes an outcome
                 judged = Judged(bug=_described(group))
         if judged.abandoned:
             self._halt.set(judged.why_abandoned)
-        return Finished(judged, timeline, timeline.open("turn", "wait", parent=0))
+        return Finished(judged, timeline, timeline.open("turn", "wait", parent=0), wish)
+
+    def allot(self, judged: Iterable[tuple[Planned, Finished]]) -> None:
+        """Decide where all that are left go, by the allocation that no other one betters."""
+        wishes = {planned.id: finished.wish for planned, finished in judged if planned.id is not None}
+        suppliers = optimal([*wishes.values()], self._ledger)
+        found = prescribed(dict(zip(wishes, suppliers, strict=True)))
+        self._rules = replace(self._rules, allocate=found)
 
     def commit(self, planned: Planned, finished: Finished) -> None:
         """Ledger, price, order and journal record of one registration, with no await in between."""

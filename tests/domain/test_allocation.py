@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igent.domain.allocation import balanced
+from igent.domain.allocation import balanced, one_by_one, prescribed, wish_of, worth
 from igent.domain.ledger import Ledger
 from igent.domain.records import Offer
 from tests.domain.builders import HOUSEHOLD, LAW, bundles, rows_of, supplier
@@ -168,3 +169,41 @@ def test_the_reason_and_the_audit_say_what_was_compared() -> None:
             {"supplier_id": "B", "used": 1, "capacity": 8},
         ],
     }
+
+
+@LAW
+@given(data=st.data(), market=markets())
+def test_wishes_alone_give_the_suppliers_of_a_whole_history(data: st.DataObject, market: Market) -> None:
+    tiers = [data.draw(tiers_of(market)) for _ in range(data.draw(st.integers(0, 12)))]
+    ledger, expected = market.ledger(), list[str | None]()
+    for one in tiers:
+        place = balanced(one, HOUSEHOLD, ledger)
+        expected.append(place.offer.supplier.id if place else None)
+        if place:
+            ledger.take(place.offer.supplier.id)
+    assert one_by_one([wish_of(one) for one in tiers], market.ledger()) == expected
+
+
+def test_a_prescribed_supplier_is_given_in_its_best_tier_at_its_best_price() -> None:
+    offers = bundles({"A": ["700"], "B": ["900", "800"]})
+    allocate = prescribed({HOUSEHOLD.id: "B"})
+    place = allocate(
+        [offers[:1], offers[1:], offers], HOUSEHOLD, Market(offers, {"A": 3, "B": 4}, {"A": 0, "B": 1}).ledger()
+    )
+    assert place is not None
+    assert (place.offer.id, place.tier) == ("o3", 2)
+    assert place.reason() == "best for all registrations together of 1 with room: 1 of 4"
+    assert place.as_record()["rule"] == "optimal"
+
+
+def test_nothing_is_given_where_nothing_is_prescribed() -> None:
+    offers = bundles({"A": ["700"]})
+    ledger = Market(offers, {"A": 3}, {"A": 0}).ledger()
+    assert prescribed({HOUSEHOLD.id: None})([offers], HOUSEHOLD, ledger) is None
+    assert prescribed({})([offers], HOUSEHOLD, ledger) is None
+
+
+def test_worth_counts_places_by_tier_and_squares_all_use_over_capacity() -> None:
+    ledger = Market([], {"A": 4, "B": 2, "C": 0}, {"A": 1, "B": 0, "C": 0}).ledger()
+    found = worth([(("A",), ("B",)), (("A",), ("B",)), ()], ["A", "B", None], ledger)
+    assert (found.placed, found.tiers, found.unevenness) == (2, (1, 1), Fraction(4, 4) + Fraction(1, 2))

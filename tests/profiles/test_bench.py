@@ -41,6 +41,7 @@ RATIOS = {
     ],
     "startup": ["igent --help / bare interpreter", "the main command, --max-items 1 / bare interpreter"],
     "engine": ["CPU per registration / json round trip of the sample offers"],
+    "allocation": ["optimal / balanced", "optimal per registration, at N / at N/10", "placed, optimal / balanced"],
     "streams": [
         "CPU per event, model / aiohttp + SSE + orjson",
         "CPU per event, model + calls / aiohttp + SSE + orjson",

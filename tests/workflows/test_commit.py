@@ -206,3 +206,64 @@ def test_the_audit_has_the_candidates_the_verdicts_and_what_the_rule_looked_at(l
         ("order", "proven"),
     ]
     assert [one["used"] for one in audit["allocation"]["considered"]] == [0, 0]
+
+
+VETOED: Conclusion[Any] = Conclusion(
+    status="review", codes=("vetoed", "tier-order"), decision=MatchDecision(fit=(("o2",), ("o1",)), words=("Tuesday",))
+)
+
+
+def test_a_review_says_in_words_what_is_unproven(ledger: Ledger) -> None:
+    row = recorded(replace(BOTH, match=VETOED), ledger)["row"]
+    assert [*row["unproven"]] == row["codes"] == ["vetoed", "tier-order"]
+    assert row["unproven"]["vetoed"] == "the critic objected to every proposal"
+
+
+def test_a_review_says_what_each_candidate_costs(ledger: Ledger) -> None:
+    row = recorded(replace(BOTH, match=VETOED), ledger)["row"]
+    assert ([offer["total"] for offer in row["candidates"]], row["currency"]) == (["9500.50", "9500.50"], "USD")
+
+
+def test_a_review_says_what_accepting_would_give_and_takes_no_place_for_it(ledger: Ledger) -> None:
+    row = recorded(replace(BOTH, match=VETOED), ledger)["row"]
+    assert row["proposal"] == {
+        "offer": "o2",
+        "supplier_id": "B",
+        "payment_type": "cash",
+        "subtotal": "9500.50",
+        "amount_due": "9500.50",
+        "net_total": "9500.50",
+    }
+    assert used(ledger) == [0, 0]
+
+
+@pytest.mark.parametrize("judged", [replace(BOTH, match=REVIEW), replace(BOTH, order=REVIEW)])
+def test_where_nothing_was_proposed_there_is_nothing_to_accept(ledger: Ledger, judged: Judged) -> None:
+    assert "proposal" not in recorded(judged, ledger)["row"]
+
+
+def test_whether_the_second_phase_was_held_does_not_change_what_a_person_is_told(ledger: Ledger) -> None:
+    held, not_held = (recorded(replace(BOTH, match=VETOED, order=order), ledger)["row"] for order in (order_of(), None))
+    assert held == not_held
+
+
+@pytest.mark.parametrize(
+    ("judged", "rules", "wish"),
+    [
+        (BOTH, RULES, [["A", "B"]]),
+        (replace(BOTH, match=match_of(("o2",), ("o1",), worth="plausible")), RULES, [["B"], ["A"]]),
+        (replace(BOTH, order=order_of("loan")), RULES, []),
+        (replace(BOTH, match=REVIEW), RULES, []),
+        (replace(BOTH, match=REVIEW), HOLDING, [["A", "B"]]),
+        (replace(BOTH, match=ModelTimeout("m", 60)), HOLDING, [["A", "B"]]),
+    ],
+    ids=["one tier", "two tiers", "nobody lends", "review", "review that holds", "failure that holds"],
+)
+def test_a_record_says_where_the_registration_can_be_placed(
+    ledger: Ledger, judged: Judged, rules: Rules, wish: list[list[str]]
+) -> None:
+    assert recorded(judged, ledger, rules=rules)["wish"] == wish
+    for supplier_id in ("A", "B"):
+        while ledger[supplier_id].room:
+            ledger.take(supplier_id)
+    assert recorded(judged, ledger, rules=rules)["wish"] == wish

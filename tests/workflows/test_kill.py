@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.workflows.checker import check
 from tests.workflows.inputs import Inputs
-from tests.workflows.runs import AS_OF, Setup, bytes_of, many
+from tests.workflows.runs import AS_OF, Setup, bytes_of, many, write
 
 # A run of 500 registrations leaves a journal of about 1.7 MB: each kill falls well inside.
 TIMES = 5
@@ -129,3 +134,39 @@ def test_a_run_that_is_alive_cannot_be_resumed_by_another(
     process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, second.returncode, "another igent is at work" in said) == (0, 2, True)
     assert bytes_of(out) == whole
+
+
+def reviewing(out: Path, decisions: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "igent", "review", str(out), "--decisions", str(decisions), "--by", "ann"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def kept_place(row: dict[str, Any]) -> dict[str, str]:
+    """The decision for the supplier that keeps a place, which can always be applied, or against a match."""
+    about = {"registration_id": row["registration_id"]}
+    offers = [one["id"] for one in row.get("candidates", []) if one["supplier_id"] == row.get("held")]
+    return about | ({"action": "choose", "offer": offers[0], "payment": "cash"} if offers else {"action": "reject"})
+
+
+def undated(directory: Path) -> dict[str, bytes]:
+    """Output files without the times at which decisions were made."""
+    return {name: re.sub(rb'"at":"[^"]*"', b"", data) for name, data in bytes_of(directory).items()}
+
+
+def test_a_review_killed_twice_goes_on_with_the_same_file_and_decides_nothing_twice(
+    tmp_path: Path, inputs: Inputs
+) -> None:
+    setup = Setup(inputs=replace(inputs, max_items=150, hold_reviews=True))
+    run = setup.run(tmp_path / "run", model="mock", strict_judgement=True).directory
+    rows = json.loads((run / "review.json").read_text())
+    decisions = write(tmp_path / "decisions.jsonl", [*map(kept_place, rows)])
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    whole = reviewing(copy, decisions)
+    assert (whole.communicate(timeout=PATIENCE_S)[1], whole.returncode) == ("", 0)
+    for _ in range(2):
+        send_in_the_middle(reviewing(run, decisions), run / "journal", signal.SIGKILL, grown_bytes=STEP_BYTES // 5)
+    last = reviewing(run, decisions)
+    told, _ = last.communicate(timeout=PATIENCE_S)
+    assert (last.returncode, "ann has decided it at" in told) == (1, True)
+    assert undated(run) == undated(copy)
+    assert json.loads((run / "review.json").read_text()) == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -27,10 +28,12 @@ KINDS = {"unmatched": "unmatched.json", "review": "review.json", "failed": "fail
 class Folded:
     """A projection with the rows that it has emitted, by file."""
 
-    def __init__(self, *records: dict[str, Json]) -> None:
+    def __init__(self, *records: dict[str, Json], reviewed: Collection[Json] = ()) -> None:
         self.rows: defaultdict[str, list[bytes]] = defaultdict(list)
         ledger = Ledger.opening([SUPPLIER])
-        self.projection = Projection(ledger, lambda name, row: self.rows[name].append(row), prices=PRICES)
+        self.projection = Projection(
+            ledger, lambda name, row: self.rows[name].append(row), prices=PRICES, reviewed=reviewed
+        )
         for record in records:
             self.projection.fold(record)
 
@@ -247,3 +250,35 @@ def test_the_trace_shows_each_registration() -> None:
     document = json.loads(Folded(commit(0, "matched"), commit(1, "review")).projection.trace())
     shown = {event["args"]["registration_id"] for event in document["traceEvents"] if event["ph"] == "X"}
     assert shown == {"R0", "R1"}
+
+
+def review(number: int, outcome: str, *, held: str | None = None) -> dict[str, Json]:
+    who: dict[str, Json] = {"action": "x", "by": "ann", "at": "z", "comment": ""}
+    record: dict[str, Json] = {"t": "review", "n": number, "id": f"R{number}", "outcome": outcome, "held": held, **who}
+    if outcome == "matched":
+        match: dict[str, Json] = {"registration_id": f"R{number}", "judgement": "reviewed"}
+        return record | {"supplier": "A", "match": match, "order": {"po_id": number}}
+    return record | {"row": {"registration_id": f"R{number}", "codes": ["review-rejected"]}}
+
+
+@pytest.mark.parametrize(("outcome", "name"), [("matched", "matches.json"), ("unmatched", "unmatched.json")])
+def test_what_was_decided_is_no_more_among_those_that_wait(outcome: str, name: str) -> None:
+    journal = [commit(0, "review"), commit(1, "review"), review(0, outcome)]
+    folded = Folded(*journal, reviewed={0})
+    assert [row["registration_id"] for row in folded.parsed("review.json")] == ["R1"]
+    assert [row["registration_id"] for row in folded.parsed(name)] == ["R0"]
+    counts: Any = folded.projection.counts()
+    assert (counts["registrations"], counts["review"], counts[outcome]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(("outcome", "used"), [("matched", 2), ("unmatched", 1)])
+def test_a_place_that_was_kept_is_used_or_given_back(outcome: str, used: int) -> None:
+    kept = commit(0, "review", supplier="A", held=True)
+    account = Folded(kept, review(0, outcome, held="A"), reviewed={0}).projection.ledger["A"]
+    assert (account.used, account.held) == (used, 0)
+
+
+def test_a_decision_has_its_line_in_the_audit_and_in_the_log() -> None:
+    folded = Folded(commit(0, "review"), review(0, "matched"), reviewed={0})
+    assert folded.parsed("audit.jsonl")[-1]["review"] == {"action": "x", "by": "ann", "at": "z", "comment": ""}
+    assert folded.parsed("run.log")[-1]["event"] == "reviewed"

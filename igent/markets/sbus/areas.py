@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from igent.domain.records import Json
@@ -63,16 +63,28 @@ class Areas:
 
     def excluded_by(self, incentive_id: str) -> frozenset[str]:
         """The incentives that cannot be combined with this one."""
-        return self._related("exclusions", incentive_id)
+        capped = self.relationships.get("combinations")
+        groups = [frozenset(_ids(one)) for one in capped] if isinstance(capped, list) else []
+        together = frozenset[str]().union(*(group for group in groups if incentive_id in group))
+        return self._related("exclusions", incentive_id) | together - {incentive_id}
 
     def required_by(self, incentive_id: str) -> frozenset[str]:
         """The incentives that have to come first."""
         return self._related("prerequisites", incentive_id)
 
     def _related(self, kind: str, incentive_id: str) -> frozenset[str]:
-        found = _table(self.relationships, kind).get(incentive_id)
-        ids = found.get("ids") if isinstance(found, dict) else found
-        return frozenset(map(str, ids)) if isinstance(ids, list) else frozenset()
+        return frozenset(_ids(_table(self.relationships, kind).get(incentive_id)))
+
+
+def _ids(value: Json) -> Iterator[str]:
+    """The ids of a relationship: one, a list of them, or either within an object."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (str(one) for one in value)
+    elif isinstance(value, dict):
+        for key in ("ids", "allOf", "anyOf"):
+            yield from _ids(value.get(key))
 
 
 def _table(parent: Mapping[str, Json], key: str) -> Mapping[str, Json]:

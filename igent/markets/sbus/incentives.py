@@ -26,7 +26,9 @@ _ITEMS = {"rooftop_solar_installation": "Solar", "battery_storage_installation":
 _KINDS: dict[str, AmountKind] = {kind: kind for kind in get_args(AmountKind)}
 _CEILING = re.compile(r"\bup to\b|\beither\b|\bas much as\b|\bmaximum of\b", re.IGNORECASE)
 _CONDITION = re.compile(
-    r"\b(must|only|when|if|unless|requires?|paired|provided|for (homes|roofs|households))\b", re.IGNORECASE
+    r"\b(must|only|when|if|unless|require[sd]?|paired|provided|subject to|restrictions?|depend\w*|\w*qualif\w+"
+    r"|eligib\w+|certified|per (?!ton|watt|kilowatt|household|home)|for (homes|roofs|households))\b",
+    re.IGNORECASE,
 )
 # At most fifteen digits: more is a slip, and no amount that could be computed with.
 _FIGURE = re.compile(r"\$\s?(?P<dollars>\d[\d,]{0,14}(?:\.\d{1,6})?)(?![\d,])|(?P<percent>\d{1,3}(?:\.\d{1,6})?)\s?%")
@@ -113,7 +115,8 @@ def _never(amount: Amount, description: str, methods: set[str]) -> str | None:
     if any(kind == amount.kind and figure > amount.number for kind, figure in figures if figure != amount.maximum):
         return "ceiling-unclear"
     others = {figure for _, figure in figures} - {amount.number, amount.minimum, amount.maximum}
-    return "ceiling" if amount.number == amount.maximum or _CEILING.search(description) or others else None
+    tiers = amount.kind == "dollar_amount" and amount.minimum is not None  # the schema's mark for "there is more to it"
+    return "ceiling" if amount.number == amount.maximum or tiers or _CEILING.search(description) or others else None
 
 
 def _figures(text: str) -> set[tuple[AmountKind, Decimal]]:

@@ -1,0 +1,234 @@
+"""The whole story of one decision: what a journal tells of it, beside what the inputs say now.
+
+Nothing is taken on trust that can be done again. The prompts are rendered from the inputs by the code that asked them,
+and held against the digests of the requests that the journal has replies to; a replay by the same agents puts each
+reply behind the question that it answered. Where an input has changed or is gone, the story says so and goes on with
+what the journal holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import zip_longest
+from pathlib import Path
+from typing import cast
+
+from igent.accounting.calls import CallFacts
+from igent.dialogue.prompts import opening, read_shown
+from igent.domain.incentives import Standing, standing
+from igent.domain.pricing import money, offer_total
+from igent.domain.records import Json, Registration
+from igent.errors import IgentError, OptionError
+from igent.markets.rows import NOTE_FIELD
+from igent.store.scan import scan
+from igent.workflows.plan import Planned, plan_rows
+from igent.workflows.replay import replay
+from igent.workflows.run import JOURNAL
+from igent.workflows.session import Rim, Session, prepare
+from igent.workflows.settings import Pace, RunSettings
+from igent.workflows.sources import sources
+
+__all__ = ["explain"]
+
+Record = dict[str, Json]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Told:
+    """What a journal holds of one registration."""
+
+    header: Record
+    commit: Record
+    replies: list[Record]
+    calls: list[Record]
+    review: Record | None = None
+
+
+def explain(directory: Path, name: str, *, rim: Rim) -> Record:
+    """The story of a registration, by its id or as `row N` (0-based), in plain values for `igent.story`.
+
+    Raises `OptionError` where the run has no outcome for it, `JournalError` where there is no run.
+    """
+    return asyncio.run(_explain(directory, name, rim))
+
+
+async def _explain(directory: Path, name: str, rim: Rim) -> Record:
+    told = _told(directory / JOURNAL, name)
+    settings = RunSettings.from_record(cast("Record", told.header["settings"]))
+    session, problem = await _maybe_session(settings, told.header, rim)
+    planned = await _maybe_planned(session, told.commit) if session else None
+    story: Record = {
+        "registration_id": told.commit["id"],
+        "outcome": told.commit["outcome"],
+        "run": {
+            **settings.as_record(),
+            "directory": str(directory),
+            "started": told.header["at"],
+            **_rule(told.header),
+        },
+        "inputs": _inputs(told.header, session, problem, found=planned is not None),
+    }
+    if session and planned:
+        story |= await _household(session, planned)
+    story |= await _phases(told, session, planned)
+    story |= {key: told.commit[key] for key in ("match", "order", "row") if key in told.commit}
+    story["allocation"] = cast("Record", told.commit["audit"])["allocation"]
+    story["candidates"] = story.get("candidates") or cast("Record", told.commit["audit"])["candidates"]
+    if told.review:
+        story["review"] = told.review
+    if session:
+        story["sources"] = await sources(settings, story, planned)
+    return story
+
+
+def _rule(header: Record) -> Record:
+    """By which rule places were given."""
+    allocation = header.get("allocation")
+    return {"allocation": allocation["rule"] if isinstance(allocation, dict) else "balanced"}
+
+
+def _told(path: Path, name: str) -> _Told:
+    """One pass over the journal: replies stand before the commit that says whose they are."""
+    header: Record = {}
+    told: _Told | None = None
+    open_of: defaultdict[int, list[Record]] = defaultdict(list)
+    for record in scan(path):
+        match record["t"]:
+            case "run":
+                header = record
+            case "reply" | "call":
+                open_of[cast("int", record["n"])].append(record)
+            case "commit":
+                said = open_of.pop(cast("int", record["n"]), [])
+                if told is None and name in (record["id"], f"row {record['n']}"):
+                    replies, calls = ([one for one in said if one["t"] == kind] for kind in ("reply", "call"))
+                    told = _Told(header=header, commit=record, replies=replies, calls=calls)
+            case "review" if told is not None and record["n"] == told.commit["n"]:
+                told.review = record
+    if told is None:
+        remedy = "Give an id of the registrations file, or 'row N' counted from 0; a stopped run can be resumed"
+        raise OptionError(f"the run has no outcome for {name!r}", remedy=remedy)
+    return told
+
+
+async def _maybe_session(settings: RunSettings, header: Record, rim: Rim) -> tuple[Session | None, str | None]:
+    """The inputs as they are now, or why they cannot be read."""
+    try:
+        started = datetime.fromisoformat(str(header["at"]))
+        return await prepare(settings, Pace(), rim, started=started, calls=False), None
+    except (IgentError, OSError) as exc:
+        return None, str(exc)
+
+
+async def _maybe_planned(session: Session, commit: Record) -> Planned | None:
+    """The registration's row as it is now; None where another stands in its place."""
+    first = cast("int", commit["n"])
+    async with aclosing(plan_rows(session.inputs, session.survey, session.settings, first=first)) as rows:
+        async for planned in rows:
+            return planned if planned.id == commit["id"] else None
+    return None
+
+
+def _inputs(header: Record, session: Session | None, problem: str | None, *, found: bool) -> Record:
+    """Whether what the run read is still what there is; `unchanged` only where all of it is."""
+    if session is None:
+        return {"unchanged": False, "problem": problem}
+    then, now = (cast("Record", one["identity"]) for one in (header, session.header()))
+    # What a model's tokens cost has no part in any decision.
+    keys = (now.keys() | then.keys()) - {"prices"}
+    changed: list[Json] = [key for key in sorted(keys) if now.get(key) != then.get(key)]
+    told: Record = {"unchanged": not changed, "changed": changed}
+    return told if found else {**told, "problem": "the registration no longer stands in its row"}
+
+
+async def _household(session: Session, planned: Planned) -> Record:
+    """What the inputs say of a registration: as it stands, as models see it, and what it could be given."""
+    found = planned.registration
+    if not isinstance(found, Registration):
+        return {"registration": {"source": f"{found.file}, row {found.row}", "problem": found.problem}}
+    market = session.inputs.market
+    row = planned.row if isinstance(planned.row, dict) else {}
+    shown = market.REGISTRATION_FIELDS - market.PRIVATE_FIELDS
+    fields: Record = {key: value for key, value in row.items() if key in shown and value not in (None, "")}
+    about: Record = {"source": found.source, "fields": fields}
+    if found.note or found.note_problem:
+        source = f"{found.source}/{NOTE_FIELD}"
+        about["note"] = {"source": source, "text": found.note, "problem": found.note_problem}
+    if planned.match is None or planned.order is None:
+        return {"registration": about}
+    about["facts"] = dict(read_shown(opening(planned.match, market)).household)
+    candidates: list[Json] = [
+        {
+            "id": offer.id,
+            "supplier_id": offer.supplier.id,
+            "products": [product.name for product in offer.products],
+            "source": [product.source for product in offer.products],
+            "total": money(offer_total(offer, found)),
+        }
+        for offer in planned.match.offers
+    ]
+    return {"registration": about, "candidates": candidates, "incentives": [*_standings(session, planned)]}
+
+
+def _standings(session: Session, planned: Planned) -> Iterator[Json]:
+    """Where every incentive of the file stands for the household, the excluded ones too."""
+    assert planned.order is not None
+    registration, as_of = planned.order.registration, session.settings.as_of
+    known = {one.incentive.id: one for one in planned.order.standings}
+    keys = {one.incentive.id: key for key, one in planned.order.open_ids.items()}
+    for incentive in session.inputs.incentives:
+        yield _standing(known.get(incentive.id) or standing(incentive, registration, as_of), keys.get(incentive.id))
+
+
+def _standing(found: Standing, key: str | None) -> Json:
+    incentive, amount = found.incentive, found.incentive.amount
+    terms: Json = None
+    if amount is not None:
+        named = {"number": amount.number, "minimum": amount.minimum, "maximum": amount.maximum}
+        terms = {
+            "kind": amount.kind,
+            "unit": amount.unit,
+            **{k: None if v is None else str(v) for k, v in named.items()},
+        }
+    return {
+        "id": incentive.id,
+        "name": incentive.name,
+        "shown_as": key,
+        "stands": found.kind,
+        "reason": found.reason,
+        "prose": incentive.prose,
+        "product_types": [*sorted(incentive.product_types)],
+        "terms": terms,
+        "source": incentive.source,
+    }
+
+
+async def _phases(told: _Told, session: Session | None, planned: Planned | None) -> Record:
+    """The phases with their turns; each with its prompt and reply where it could be played again."""
+    asked, rest = await replay(session, planned, told.replies) if session and planned else ([], told.replies)
+    phases: list[Json] = []
+    for index, phase in enumerate(cast("list[Record]", cast("Record", told.commit["audit"])["phases"])):
+        names = [agent.name for agent in session.constellation.phases[index].agents] if session else []
+        again = [one for one in asked if one["agent"] in names]
+        pairs = zip_longest(cast("list[Record]", phase.get("turns", [])), again, fillvalue=Record())
+        phases.append({**phase, "turns": [{**turn, **one} for turn, one in pairs]})
+    unplaced: list[Json] = [{key: one[key] for key in ("agent", "request", "text", "unusable")} for one in rest]
+    return {"phases": phases, "unplaced_replies": unplaced, "calls": [*map(_call, told.calls)]}
+
+
+def _call(record: Record) -> Json:
+    facts = CallFacts.from_record(record["facts"])
+    return {
+        "agent": facts.agent,
+        "model": facts.model,
+        "request": record["request"],
+        "seconds": facts.seconds,
+        "usage": facts.usage.as_record(),
+        "from_cache": facts.saved is not None,
+        "fault": facts.fault,
+    }
