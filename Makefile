@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test soak check bench clean
 
 demo: .venv/.installed
 	$(BIN)/python -m igent.workflows p1m1_p2m2 --max-items 5
 
 test: .venv/.installed
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+soak: .venv/.installed
+	$(BIN)/python -m pytest -n auto --dist worksteal -m soak --durations 0
 
 check: .venv/.installed
 	$(BIN)/ruff check .

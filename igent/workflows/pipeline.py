@@ -95,7 +95,7 @@ class Judging:
 
     def openings(self, planned: Planned) -> Iterator[tuple[PhaseSpec, ModelRequest]]:
         """The first request of each phase that asks a model, as far as it does not depend on an earlier reply."""
-        if planned.match is None or planned.order is None:
+        if planned.outcome is not None or planned.match is None or planned.order is None:
             return
         first, second = self._match_question(planned.match), self._order_question(planned.order)
         if not first.settled_by_rules:
@@ -112,7 +112,7 @@ class Judging:
         recorded: Mapping[str, Recorded] | None = None,
     ) -> Judged:
         """Judge one registration. A `ModelError` is part of the result; anything else raised is a bug."""
-        if planned.match is None or planned.order is None:
+        if planned.outcome is not None or planned.match is None or planned.order is None:
             return Judged()
         questions = self._match_question(planned.match), self._order_question(planned.order)
         async with asyncio.TaskGroup() as lingering:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from igent.domain.incentives import Incentive, standings
@@ -196,6 +196,8 @@ def _plan(place: _Place, row: Json | BadRow, inputs: Inputs, found: Survey, sett
         registration=registration,
         match=MatchTask(registration=registration, offers=candidates.offers),
         order=OrderTask(registration=registration, offers=candidates.offers, standings=stand),
+        outcome=candidates.outcome,
+        codes=candidates.codes,
     )
 
 
@@ -203,7 +205,7 @@ def _candidates(registration: Registration, catalogue: Catalogue, settings: RunS
     if registration.withdrawn and not settings.include_withdrawn:
         return Candidates(outcome="unmatched", codes=("withdrawn",))
     if registration.note_problem is not None:
-        return Candidates(outcome="review", codes=("note-too-long",))
+        return replace(catalogue.candidates(registration), outcome="review", codes=("note-too-long",))
     return catalogue.candidates(registration)
 
 
