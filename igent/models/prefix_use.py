@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from igent.accounting.usage import Usage
 from igent.domain.records import Json
 
-__all__ = ["PrefixUse", "prompt_tokens"]
-
-
-def prompt_tokens(usage: Usage) -> int:
-    """How long a prompt was, whatever of it was read from the cache or written to it."""
-    return usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens + usage.cache_write_1h_tokens
+__all__ = ["PrefixUse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from igent import codec
+from igent.accounting.prices import prompt_tokens
 from igent.accounting.usage import Usage
 from igent.dialogue.prompts import offers_shown, shared_chars
 from igent.domain.records import Json
 from igent.models.base import CacheLevel, ChatModel, ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent
-from igent.models.prefix_use import PrefixUse, prompt_tokens
+from igent.models.prefix_use import PrefixUse
 
 __all__ = ["LIFETIME_S", "PrefixModel"]
 

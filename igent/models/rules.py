@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from igent import codec
-from igent.accounting.usage import Usage, estimate_tokens
+from igent.accounting.usage import Usage
 from igent.dialogue.prompts import read_shown
 from igent.dialogue.replies import order_reply
 from igent.domain.records import Json
@@ -48,8 +48,7 @@ class RulesModel:
         text = codec.dump(self._reply(request)).decode()
         for chunk in chunks(text, CHUNK_CHARS):
             yield chunk
-        usage = Usage(input_tokens=estimate_tokens(request.prompt), output_tokens=estimate_tokens(text), estimated=True)
-        yield ReplyEnd(stop_reason="end_turn", usage=usage)
+        yield ReplyEnd(stop_reason="end_turn", usage=Usage.estimate(prompt=request.prompt, reply=text))
 
     def _reply(self, request: ModelRequest) -> dict[str, Json]:
         shown = read_shown(_opening(request))

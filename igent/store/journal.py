@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from igent.codec import DecodeError, dump, load
+from igent.codec import dump
 from igent.domain.records import Json
-from igent.errors import JournalCorrupt, JournalError
+from igent.errors import JournalError
 from igent.store.files import sync_directory
 from igent.store.frames import MAGIC, Frame, FrameScanner, Tip, encode_frame
+from igent.store.scan import FIND_REMEDY, READ_BYTES, record_of, sound
 
 __all__ = ["Entry", "Journal", "Recovery"]
 
-_READ_BYTES = 2**20  # a thousand records, and little beside the largest frame that the scanner may have to hold
-_FIND_REMEDY = "Name the directory of a run that igent has written"
 _DISK_REMEDY = "What is durable stays: see to the disk, then resume the run"
 _sync_data: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
@@ -63,29 +62,19 @@ class Recovery:
             with self._path.open("r+b", buffering=0) as file:
                 yield from self._entries(file)
         except OSError as exc:
-            raise _unusable(self._path, f"cannot be read: {exc.strerror}", _FIND_REMEDY) from exc
+            raise _unusable(self._path, f"cannot be read: {exc.strerror}", FIND_REMEDY) from exc
 
     def _entries(self, file: BinaryIO) -> Iterator[Entry]:
         scanner = FrameScanner()
-        while data := file.read(_READ_BYTES):
+        while data := file.read(READ_BYTES):
             yield from map(self._entry, scanner.feed(data))
-        ending = scanner.finish()
-        if ending.kind == "corrupt":
-            raise JournalCorrupt(path=str(self._path), offset_bytes=ending.offset_bytes, problem=ending.problem)
-        if ending.kind == "foreign":
-            raise _unusable(self._path, f"is not a journal of this version: {ending.problem}", _FIND_REMEDY)
-        self._cut(file, ending.offset_bytes)
+        self._cut(file, sound(scanner.finish(), self._path).offset_bytes)
         os.fsync(file.fileno())
         sync_directory(self._path.parent)
         self._tip = scanner.tip
 
     def _entry(self, frame: Frame) -> Entry:
-        try:
-            record = load(frame.payload)
-        except DecodeError:
-            record = None
-        if not isinstance(record, dict):
-            raise _unusable(self._path, f"record {frame.sequence} is not a JSON object", _FIND_REMEDY)
+        record = record_of(frame, self._path)
         return Entry(sequence=frame.sequence, offset_bytes=frame.offset_bytes, record=record)
 
     def _cut(self, file: BinaryIO, offset_bytes: int) -> None:

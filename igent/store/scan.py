@@ -8,12 +8,12 @@ from pathlib import Path
 from igent.codec import DecodeError, dump, load
 from igent.domain.records import Json
 from igent.errors import JournalCorrupt, JournalError
-from igent.store.frames import FrameScanner
+from igent.store.frames import Ending, Frame, FrameScanner
 
-__all__ = ["scan"]
+__all__ = ["FIND_REMEDY", "READ_BYTES", "record_of", "scan", "sound"]
 
-_READ_BYTES = 2**20  # as a recovery reads it
-_REMEDY = "Name the directory of a run that igent has written"
+READ_BYTES = 2**20  # a thousand records, and little beside the largest frame that the scanner may have to hold
+FIND_REMEDY = "Name the directory of a run that igent has written"
 
 
 def scan(path: Path, *, kind: str | None = None) -> Iterator[dict[str, Json]]:
@@ -26,24 +26,32 @@ def scan(path: Path, *, kind: str | None = None) -> Iterator[dict[str, Json]]:
     scanner = FrameScanner()
     try:
         with path.open("rb", buffering=0) as file:
-            while data := file.read(_READ_BYTES):
+            while data := file.read(READ_BYTES):
                 for frame in scanner.feed(data):
                     if frame.payload.startswith(head):
-                        yield _record(path, frame.payload)
+                        yield record_of(frame, path)
     except OSError as exc:
-        raise JournalError(path=str(path), problem=f"cannot be read: {exc.strerror}", remedy=_REMEDY) from exc
-    ending = scanner.finish()
+        raise JournalError(path=str(path), problem=f"cannot be read: {exc.strerror}", remedy=FIND_REMEDY) from exc
+    sound(scanner.finish(), path)
+
+
+def sound(ending: Ending, path: Path) -> Ending:
+    """How a journal ends, where that is no sign of damage. Raises `JournalCorrupt` or `JournalError`."""
     if ending.kind == "corrupt":
         raise JournalCorrupt(path=str(path), offset_bytes=ending.offset_bytes, problem=ending.problem)
     if ending.kind == "foreign":
-        raise JournalError(path=str(path), problem=f"is not a journal: {ending.problem}", remedy=_REMEDY)
+        problem = f"is not a journal of this version: {ending.problem}"
+        raise JournalError(path=str(path), problem=problem, remedy=FIND_REMEDY)
+    return ending
 
 
-def _record(path: Path, payload: bytes) -> dict[str, Json]:
+def record_of(frame: Frame, path: Path) -> dict[str, Json]:
+    """The record in a frame. Raises `JournalError` where it is none."""
     try:
-        record = load(payload)
+        record = load(frame.payload)
     except DecodeError:
         record = None
     if not isinstance(record, dict):
-        raise JournalError(path=str(path), problem="holds a record that is no JSON object", remedy=_REMEDY)
+        problem = f"record {frame.sequence} is not a JSON object"
+        raise JournalError(path=str(path), problem=problem, remedy=FIND_REMEDY)
     return record
