@@ -67,6 +67,9 @@ class CallFacts:
                 raise ValueError(f"a record of a call cannot be {record!r}")
 
 
+_USAGE = (*Usage().as_record(),)
+
+
 def _us(seconds: float) -> int:
     return round(seconds * 1e6)
 
@@ -76,7 +79,7 @@ def _counts(usage: Usage) -> list[Json]:
 
 
 def _usage(counts: list[Json]) -> Usage:
-    names = Usage().as_record()
+    names = _USAGE
     if len(counts) != len(names):
         raise ValueError(f"counts of a usage cannot be {counts!r}")
     return Usage.from_record(dict(zip(names, counts, strict=True)))

@@ -5,7 +5,7 @@ starts with a copy of its creator's: two phases in two tasks both nest under the
 see each other. A timeline belongs to one event loop; it takes no locks. A span must not be held open across a `yield`:
 a generator shares its consumer's context, so what the consumer does meanwhile would nest under it.
 
-Seconds are the caller's monotonic clock; in the journal they are whole microseconds on the same clock.
+Times are whole microseconds on the caller's monotonic clock, which tells seconds.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from igent.domain.records import Json
 
@@ -24,19 +23,18 @@ Clock: TypeAlias = Callable[[], float]
 Kind = Literal["work", "wait"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(NamedTuple):
     """A named stretch of time; `parent` is the 0-based index of the span around it in its timeline, -1 for a root."""
 
     name: str
     kind: Kind
-    start_s: float
-    end_s: float
-    parent: int
+    start_us: int
+    end_us: int
+    parent: int = -1
 
     @property
-    def duration_s(self) -> float:
-        return self.end_s - self.start_s
+    def duration_us(self) -> int:
+        return self.end_us - self.start_us
 
 
 class Timeline:
@@ -47,33 +45,33 @@ class Timeline:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._heads: list[tuple[str, Kind, int]] = []
-        self._starts: list[float] = []
-        self._ends: list[float | None] = []
+        self._starts: list[int] = []
+        self._ends: list[int | None] = []
 
     def open(self, name: str, kind: Kind, *, parent: int) -> int:
         """Start a span now and return its index; use `span`, which also closes it."""
         index = len(self._heads)
         self._heads.append((name, kind, parent))
         self._ends.append(None)
-        self._starts.append(self._clock())
+        self._starts.append(_us(self._clock()))
         return index
 
     def close(self, index: int) -> None:
         """End a span now."""
-        self._ends[index] = self._clock()
+        self._ends[index] = _us(self._clock())
 
     @property
     def spans(self) -> tuple[Span, ...]:
         """Every span so far; those still open end at one reading of the clock, now."""
-        now = self._clock()
+        now = _us(self._clock())
         return tuple(
-            Span(name=name, kind=kind, start_s=start, end_s=now if end is None else end, parent=parent)
+            Span(name, kind, start, now if end is None else end, parent)
             for (name, kind, parent), start, end in zip(self._heads, self._starts, self._ends, strict=True)
         )
 
     def record(self) -> list[Json]:
-        """The spans for the journal, each `[name, 1 if wait else 0, start, duration, parent]` in whole microseconds."""
-        return [_row(one) for one in self.spans]
+        """The spans for the journal, each `[name, 1 if wait else 0, start, duration, parent]`."""
+        return [[name, int(kind == "wait"), start, end - start, up] for name, kind, start, end, up in self.spans]
 
 
 _Place: TypeAlias = tuple[Timeline, int]  # the index of the span under which others open; -1 is above every root
@@ -123,18 +121,15 @@ def spans_from_record(record: Sequence[Json]) -> tuple[Span, ...]:
     return tuple(_span_from(row, index) for index, row in enumerate(record))
 
 
-def _row(one: Span) -> Json:
-    # Start and end are rounded, not the duration: rounding keeps order, so what was nested stays nested.
-    start_us, end_us = round(one.start_s * 1e6), round(one.end_s * 1e6)
-    return [one.name, int(one.kind == "wait"), start_us, end_us - start_us, one.parent]
-
-
 def _span_from(row: Json, index: int) -> Span:
     match row:
         case [str(name), 0 | 1 as wait, int(start), int(duration), int(parent)] if (
             duration >= 0 and -1 <= parent < index
         ):
-            kind: Kind = "wait" if wait else "work"
-            return Span(name=name, kind=kind, start_s=start / 1e6, end_s=(start + duration) / 1e6, parent=parent)
+            return Span(name, "wait" if wait else "work", start, start + duration, parent)
         case _:
             raise ValueError(f"span {index} of a record cannot be {row!r}")
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)

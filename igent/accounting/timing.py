@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from math import ceil, inf
-from typing import TypeAlias
+from math import ceil
+from typing import NamedTuple, TypeAlias
 
 from igent.accounting.spans import Span
 
 __all__ = ["CSV_HEADER", "Split", "TimingRow", "csv_cell", "csv_line", "percentile", "timing_row", "work_and_wait"]
 
-_Interval: TypeAlias = tuple[float, float]
+_Interval: TypeAlias = tuple[int, int]  # from and to, in microseconds
+_Places: TypeAlias = Sequence[tuple[frozenset[str], Span]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """A span's duration in two: `wait_s`, in which it or anything inside it waited, and `work_s`, the rest."""
+class Split(NamedTuple):
+    """A span's duration in two: in `wait_us` it or anything inside it waited, `work_us` is the rest."""
 
-    work_s: float
-    wait_s: float
+    work_us: int
+    wait_us: int
 
 
 def work_and_wait(spans: Sequence[Span]) -> tuple[Split, ...]:
@@ -71,23 +71,24 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def timing_row(registration_id: str, spans: Sequence[Span]) -> TimingRow:
     """The times of one registration as `TimingRow` defines them; a part that did not happen took 0 seconds."""
-    talk1, talk2 = _conversation_s(spans, "phase1"), _conversation_s(spans, "phase2")
-    update1, update2 = (_covered_s(_inside(spans, "registration", name)) for name in ("allocate", "order"))
-    write1 = _covered_s(_inside(spans, "phase1", "journal"))
-    write2 = _covered_s(_inside(spans, "phase2", "journal") + _inside(spans, "registration", "commit"))
-    calls = [one for one in spans if one.name == "model"]
+    places = _places(spans)
+    talk1, talk2 = _conversation_us(places, "phase1"), _conversation_us(places, "phase2")
+    update1, update2 = (_covered_us(_inside(places, "registration", name)) for name in ("allocate", "order"))
+    write1 = _covered_us(_inside(places, "phase1", "journal"))
+    write2 = _covered_us(_inside(places, "phase2", "journal") + _inside(places, "registration", "commit"))
+    calls = _inside(places, "model")
     return TimingRow(
         registration_id=registration_id,
-        phase1_total_seconds=talk1 + update1 + write1,
-        phase1_agent_conversation_seconds=talk1,
-        phase1_capacity_update_seconds=update1,
-        phase1_file_write_seconds=write1,
-        phase2_total_seconds=talk2 + update2 + write2,
-        phase2_agent_conversation_seconds=talk2,
-        phase2_capacity_update_seconds=update2,
-        phase2_file_write_seconds=write2,
-        turn_wait_seconds=_covered_s(_inside(spans, "registration", "turn")),
-        total_seconds=max(one.end_s for one in calls) - min(one.start_s for one in calls) if calls else 0.0,
+        phase1_total_seconds=(talk1 + update1 + write1) / 1e6,
+        phase1_agent_conversation_seconds=talk1 / 1e6,
+        phase1_capacity_update_seconds=update1 / 1e6,
+        phase1_file_write_seconds=write1 / 1e6,
+        phase2_total_seconds=(talk2 + update2 + write2) / 1e6,
+        phase2_agent_conversation_seconds=talk2 / 1e6,
+        phase2_capacity_update_seconds=update2 / 1e6,
+        phase2_file_write_seconds=write2 / 1e6,
+        turn_wait_seconds=_covered_us(_inside(places, "registration", "turn")) / 1e6,
+        total_seconds=(max(end for _, end in calls) - min(start for start, _ in calls)) / 1e6 if calls else 0.0,
     )
 
 
@@ -113,12 +114,14 @@ def _ancestors(spans: Sequence[Span], index: int) -> Iterator[int]:
 
 
 def _clipped(one: Span, outer: Span) -> _Interval:
-    start = max(one.start_s, outer.start_s)
-    return start, max(start, min(one.end_s, outer.end_s))
+    start = max(one.start_us, outer.start_us)
+    return start, max(start, min(one.end_us, outer.end_us))
 
 
-def _covered_s(intervals: Iterable[_Interval]) -> float:
-    covered, reach = 0.0, -inf
+def _covered_us(intervals: Sequence[_Interval]) -> int:
+    if len(intervals) < 2:  # nearly always
+        return sum(end - start for start, end in intervals)
+    covered, reach = 0, min(intervals)[0]
     for start, end in sorted(intervals):
         if end > reach:
             covered += end - max(start, reach)
@@ -126,24 +129,29 @@ def _covered_s(intervals: Iterable[_Interval]) -> float:
     return covered
 
 
-def _split(one: Span, waited: Iterable[_Interval]) -> Split:
-    wait_s = min(_covered_s(waited), one.duration_s)
-    return Split(work_s=one.duration_s - wait_s, wait_s=wait_s)
+def _split(one: Span, waited: Sequence[_Interval]) -> Split:
+    wait_us = _covered_us(waited)
+    return Split(one.duration_us - wait_us, wait_us)
 
 
-def _inside(spans: Sequence[Span], *path: str) -> list[_Interval]:
+def _places(spans: Sequence[Span]) -> list[tuple[frozenset[str], Span]]:
+    """Each span with the names of those around it; a parent stands before its children."""
+    around: list[frozenset[str]] = []
+    for one in spans:
+        around.append(around[one.parent] | {spans[one.parent].name} if one.parent >= 0 else frozenset())
+    return [*zip(around, spans, strict=True)]
+
+
+def _inside(places: _Places, *path: str) -> list[_Interval]:
     """The times of the spans named by the last of `path`, below spans of all the names before it."""
-    return [
-        (one.start_s, one.end_s)
-        for index, one in enumerate(spans)
-        if one.name == path[-1] and {spans[outer].name for outer in _ancestors(spans, index)}.issuperset(path[:-1])
-    ]
+    *outer, name = path
+    return [(one.start_us, one.end_us) for around, one in places if one.name == name and around.issuperset(outer)]
 
 
-def _conversation_s(spans: Sequence[Span], phase: str) -> float:
-    waits = [wait for name in ("journal", "slot") for wait in _inside(spans, phase, "conversation", name)]
-    talks = _inside(spans, phase, "conversation")
-    return max(_covered_s(talks + waits) - _covered_s(waits), 0.0)
+def _conversation_us(places: _Places, phase: str) -> int:
+    waits = [wait for name in ("journal", "slot") for wait in _inside(places, phase, "conversation", name)]
+    talks = _inside(places, phase, "conversation")
+    return max(_covered_us(talks + waits) - _covered_us(waits), 0)
 
 
 def csv_cell(text: str) -> str:

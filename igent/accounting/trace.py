@@ -66,10 +66,10 @@ def trace_document(registrations: Iterable[tuple[str, Sequence[Span]]]) -> bytes
     lanes, document = _Lanes(), bytearray()
     for registration_id, spans in drawn:
         local = _local_lanes(spans)
-        taken = lanes.take(max(local) + 1, start_us=_start_us(spans), end_us=max(_us(one.end_s) for one in spans))
+        taken = lanes.take(max(local) + 1, start_us=_start_us(spans), end_us=max(one.end_us for one in spans))
         for one, split, lane in zip(spans, work_and_wait(spans), local, strict=True):
             args: dict[str, Json] = {"registration_id": registration_id, "kind": one.kind}
-            args |= {"work_s": round(split.work_s, 6), "wait_s": round(split.wait_s, 6)}
+            args |= {"work_s": split.work_us / 1e6, "wait_s": split.wait_us / 1e6}
             event = _event(one, lane=taken[lane], origin_us=origin_us, args=args)
             document += b",\n" + codec.dump(event)
     names = b",\n".join(codec.dump(_thread_name(lane)) for lane in range(lanes.count))
@@ -81,9 +81,9 @@ def _local_lanes(spans: Sequence[Span]) -> list[int]:
     unless it outlives it or overlaps a brother that is there."""
     lane_of = [0] * len(spans)
     open_in: list[list[int]] = []
-    for index in sorted(range(len(spans)), key=lambda i: (_us(spans[i].start_s), -_us(spans[i].end_s), i)):
+    for index in sorted(range(len(spans)), key=lambda i: (spans[i].start_us, -spans[i].end_us, i)):
         for stack in open_in:
-            while stack and _us(spans[stack[-1]].end_s) <= _us(spans[index].start_s):
+            while stack and spans[stack[-1]].end_us <= spans[index].start_us:
                 stack.pop()
         above = {*_ancestors(spans, index)}
         home = (lane for lane, stack in enumerate(open_in) if _fits(spans, index, stack, above))
@@ -96,7 +96,7 @@ def _local_lanes(spans: Sequence[Span]) -> list[int]:
 
 def _fits(spans: Sequence[Span], index: int, stack: Sequence[int], above: set[int]) -> bool:
     """Whether a span may lie on top of a lane's open spans: on nothing, or inside one of those around it."""
-    return not stack or (stack[-1] in above and _us(spans[index].end_s) <= _us(spans[stack[-1]].end_s))
+    return not stack or (stack[-1] in above and spans[index].end_us <= spans[stack[-1]].end_us)
 
 
 def _ancestors(spans: Sequence[Span], index: int) -> Iterator[int]:
@@ -126,8 +126,8 @@ class _Lanes:
 
 
 def _event(one: Span, *, lane: int, origin_us: int, args: dict[str, Json]) -> dict[str, Json]:
-    start_us = _us(one.start_s)
-    times: dict[str, Json] = {"ts": start_us - origin_us, "dur": _us(one.end_s) - start_us}
+    start_us = one.start_us
+    times: dict[str, Json] = {"ts": start_us - origin_us, "dur": one.end_us - start_us}
     return {"name": one.name, "ph": "X", "pid": _PID, "tid": lane + 1, **times, "args": args}
 
 
@@ -136,8 +136,4 @@ def _thread_name(lane: int) -> Json:
 
 
 def _start_us(spans: Sequence[Span]) -> int:
-    return min(_us(one.start_s) for one in spans)
-
-
-def _us(seconds: float) -> int:
-    return round(seconds * 1e6)
+    return min(one.start_us for one in spans)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 from igent.domain.records import Json
 
@@ -40,7 +40,7 @@ class Usage:
 
     def as_record(self) -> dict[str, Json]:
         """The JSON form, by field name."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _FIELDS}
 
     @classmethod
     def from_record(cls, record: Json) -> Usage:
@@ -61,7 +61,8 @@ class Usage:
         return cls(input_tokens=estimate_tokens(prompt), output_tokens=estimate_tokens(reply), estimated=True)
 
 
-_COUNTS = {each.name for each in fields(Usage)} - {"estimated"}
+_FIELDS = tuple(each.name for each in fields(Usage))
+_COUNTS = {*_FIELDS} - {"estimated"}
 
 
 def estimate_tokens(text: str) -> int:

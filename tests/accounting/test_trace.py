@@ -15,7 +15,7 @@ Event = dict[str, int]
 
 
 def made(name: str, start: float, end: float, parent: int = -1) -> Span:
-    return Span(name=name, kind="work", start_s=start, end_s=end, parent=parent)
+    return Span(name, "work", round(start * 1e6), round(end * 1e6), parent)
 
 
 def events(document: bytes, ph: str) -> list[dict[str, Json]]:
@@ -76,10 +76,10 @@ def test_events_of_one_lane_overlap_only_where_one_holds_its_descendant(registra
 def test_every_span_is_drawn_once_at_its_time(registrations: list[list[Span]]) -> None:
     document = trace_document((f"r{number}", spans) for number, spans in enumerate(registrations))
     every = [one for spans in registrations for one in spans]
-    origin = min((one.start_s for one in every), default=0.0)
+    origin_us = min((one.start_us for one in every), default=0)
     drawn = {event["name"]: (event["ts"], event["dur"]) for event in events(document, "X")}
     assert len(events(document, "X")) == len(every)
-    assert drawn == {one.name: (round((one.start_s - origin) * 1e6), round(one.duration_s * 1e6)) for one in every}
+    assert drawn == {one.name: (one.start_us - origin_us, one.duration_us) for one in every}
 
 
 @given(runs())
@@ -113,7 +113,7 @@ def test_a_child_that_outlives_its_parent_gets_its_own_lane() -> None:
 
 
 def test_an_event_tells_registration_kind_work_and_wait() -> None:
-    call = Span(name="call", kind="wait", start_s=11.0, end_s=11.5, parent=0)
+    call = Span("call", "wait", 11_000_000, 11_500_000, 0)
     document = trace_document([("r1", [made("root", 10, 12), call])])
     arguments = {"registration_id": "r1", "kind": "work", "work_s": 1.5, "wait_s": 0.5}
     event = {"name": "root", "ph": "X", "pid": 1, "tid": 1, "ts": 0, "dur": 2_000_000, "args": arguments}

@@ -146,8 +146,8 @@ async def test_a_wait_for_a_turn_and_a_call_are_spans_of_their_own() -> None:
         timeline = Timeline(at.model.clock)
         with recording(timeline):
             await at.calls.ask(REQUEST)
-    spans = [(span.name, span.duration_s, span.parent) for span in timeline.spans]
-    assert spans == [("call", 2.5, -1), ("slot", 0.5, 0), ("model", 2.0, 0), ("journal", 0.0, -1)]
+    spans = [(span.name, span.duration_us, span.parent) for span in timeline.spans]
+    assert spans == [("call", 2_500_000, -1), ("slot", 500_000, 0), ("model", 2_000_000, 0), ("journal", 0, -1)]
 
 
 @pytest.mark.parametrize(("stop", "code"), [("max_tokens", "reply-cut-off"), ("refusal", "model-refused")])
