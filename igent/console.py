@@ -1,14 +1,12 @@
-"""A run as a process: signals that end it gently, a progress bar on a terminal, a profile where one is asked for."""
+"""A run as a process: a progress bar on a terminal, a profile where one is asked for."""
 
 from __future__ import annotations
 
 import asyncio
 import cProfile
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -17,24 +15,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from igent import codec, workflows
 from igent.domain.records import Json
+from igent.interrupts import FLUSH_S, Interrupts
 from igent.report import MAX_ROWS, Listing, progress_line
-from igent.workflows import Control, Halt, Pace, Rim, RunResult, RunSettings
+from igent.workflows import Control, Pace, Rim, RunResult, RunSettings
 from igent.workflows.doctor import Finding, examine
 from igent.workflows.projection import ARRAYS
 from igent.workflows.rehearsal import rehearse
+from igent.workflows.same import Stated
 from igent.workflows.session import prepare
 
-__all__ = ["Ended", "Work", "examined", "listing", "rehearsed", "resuming", "run_process", "starting"]
+__all__ = ["Work", "examined", "listing", "rehearsed", "resuming", "run_process", "starting"]
 
 Work = Callable[[Control], Awaitable[RunResult]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How a run's process ended: its result, None where a second signal cut it short, and the signal, if any."""
-
-    result: RunResult | None = None
-    signal: int | None = None
 
 
 def starting(settings: RunSettings, pace: Pace, directory: Path, *, rim: Rim) -> Work:
@@ -42,9 +34,11 @@ def starting(settings: RunSettings, pace: Pace, directory: Path, *, rim: Rim) ->
     return lambda control: workflows.start(settings, pace, directory, control=control, rim=rim)
 
 
-def resuming(directory: Path, pace: Pace, *, rim: Rim) -> Work:
-    """The rest of a stopped run."""
-    return lambda control: workflows.resume(directory, pace, control=control, rim=rim)
+def resuming(
+    directory: Path, pace: Pace, *, rim: Rim, stated: Stated | None = None, only: Collection[str] = ()
+) -> Work:
+    """The rest of a stopped run, which `stated` settings must not differ from; or `only` those once more."""
+    return lambda control: workflows.resume(directory, pace, control=control, rim=rim, stated=stated, only=only)
 
 
 def rehearsed(settings: RunSettings, pace: Pace, rim: Rim, *, pilot: RunResult | None = None) -> dict[str, Json]:
@@ -80,42 +74,21 @@ def _rows(path: Path) -> list[dict[str, Json]]:
     return cast("list[dict[str, Json]]", codec.load(path.read_bytes()))
 
 
-@dataclass(slots=True)
-class _Signals:
-    """The first signal asks the run to end; the second cancels it."""
+def run_process(
+    work: Work, signals: Interrupts, *, grace_s: float, quiet: bool, profile: Path | None = None
+) -> RunResult | None:
+    """Run to the end, or until signals have ended it; None where that was before there was anything to tell.
 
-    stop: Halt = field(default_factory=Halt)
-    received: list[int] = field(default_factory=list)
-
-    def receive(self, number: int, task: asyncio.Task[None] | None) -> None:
-        self.received.append(number)
-        if len(self.received) == 1:
-            self.stop.set()
-        elif task is not None:
-            task.cancel()
-
-
-def run_process(work: Work, *, quiet: bool, profile: Path | None) -> Ended:
-    """Run to the end, or to the end of what was under way when a signal came. Raises what the run raises."""
-    signals, results = _Signals(), list[RunResult]()
+    Raises what the run raises.
+    """
     with _profiled(profile) if profile else nullcontext(), _bar(quiet=quiet) as progress:
-        control = Control(stop=signals.stop, progress=progress)
-        with suppress(asyncio.CancelledError):  # by the second signal: what was committed is in the journal
-            asyncio.run(_supervised(work, control, signals, results))
-    result = results[0] if results else None
-    return Ended(result=result, signal=signals.received[0] if signals.received else None)
-
-
-async def _supervised(work: Work, control: Control, signals: _Signals, results: list[RunResult]) -> None:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, signals.receive, number, task)
-    results.append(await work(control))
+        return signals.run(lambda halt: work(Control(stop=halt, progress=progress)), patience_s=grace_s + FLUSH_S)
 
 
 @contextmanager
 def _profiled(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
     profiler = cProfile.Profile()
     with profiler:
         yield

@@ -9,6 +9,7 @@ from typing import TypeAlias, cast
 
 from igent.accounting.estimate import Estimate, Range
 from igent.domain.records import Json
+from igent.printable import visible
 
 __all__ = ["Listing", "MAX_ROWS", "closing", "forecast_lines", "progress_line"]
 
@@ -16,6 +17,7 @@ __all__ = ["Listing", "MAX_ROWS", "closing", "forecast_lines", "progress_line"]
 MAX_ROWS = 20
 
 _BAR_CELLS = 20
+_CELL_CHARS = 128
 _NOTICEABLE_S = 0.1
 _KINDS = ("matched", "unmatched", "review", "failed", "rejected")
 Row: TypeAlias = Mapping[str, Json]
@@ -33,7 +35,7 @@ class Listing:
 def closing(summary: Row, rows: Listing) -> str:
     """The closing tables: who got what and why, the counts, the suppliers. No rows are listed where none are given."""
     blocks = [_title(summary), _registrations(rows), _counts(summary), _suppliers(summary)]
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+    return "\n\n".join("\n".join(map(visible, block)) for block in blocks if block)
 
 
 def progress_line(counts: Row, total: int) -> str:
@@ -80,11 +82,25 @@ def _counts(summary: Row) -> list[str]:
         f"matches   {judged['proven']} proven, {judged['plausible']} plausible{people}",
         f"calls     {calls['matcher']} matcher, {calls['critic']} critic ({skipped} critic turns skipped){cached}",
     ]
+    lines += _critics(summary)
     # Without a network or its simulation a call takes next to nothing, and a figure of it would say nothing.
     if isinstance(timing["p95_seconds"], float) and timing["p95_seconds"] >= _NOTICEABLE_S:
         p50, p95 = _seconds(timing["p50_seconds"]), _seconds(timing["p95_seconds"])
         lines.append(f"latency   {p50} at p50, {p95} at p95 per registration")
     return lines + _cost(summary)
+
+
+def _critics(summary: Row) -> list[str]:
+    """What critics said, what the answers were that they vetoed, and what it took; nothing where none was heard."""
+    critic = summary["critic"]
+    if not isinstance(critic, dict) or not any(_row(critic["turns"]).values()):
+        return []
+    vetoed = {"proven (without effect)": _row(critic["vetoes"])["no_effect"], **_row(critic["against"])}
+    said, of = (", ".join(f"{n} {what}" for what, n in one.items() if n) for one in (_row(critic["turns"]), vetoed))
+    seconds, usd = cast("float", critic["seconds"]), critic["cost_usd"]
+    took = [f"{_seconds(seconds)} of calls"] if seconds >= _NOTICEABLE_S else []
+    took += [_usd(usd)] if usd is not None and Decimal(str(usd)) else []
+    return ["critics   " + said + (f": {of}" if of else "") + (f"; {', '.join(took)}" if took else "")]
 
 
 def _cost(summary: Row) -> list[str]:
@@ -122,10 +138,17 @@ def _bar(account: Row) -> str:
     return "▒" * old + "█" * (full - old) + "·" * (_BAR_CELLS - full)
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def _table(told: Sequence[tuple[str, ...]]) -> list[str]:
+    rows = [(*map(_cell, row[:-1]), visible(row[-1])) for row in told]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
     return ["  " + "  ".join(cells).rstrip() for cells in padded]
+
+
+def _cell(text: str) -> str:
+    """A text that others stand beside; what is longer than any id that can be matched is cut."""
+    shown = visible(text)
+    return shown if len(shown) <= _CELL_CHARS else f"{shown[:_CELL_CHARS]}..."
 
 
 def _seconds(value: Json) -> str:

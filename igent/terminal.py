@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from igent import codec
 from igent.audit.report import Audit, audit_lines
@@ -14,14 +16,21 @@ from igent.console import Work, listing, rehearsed, run_process
 from igent.domain.outcomes import Outcome
 from igent.domain.records import Json
 from igent.domain.reviews import Choice, Refusal
-from igent.errors import ExitCode
+from igent.errors import ExitCode, IgentError, RunStopped
+from igent.interrupts import Interrupts
+from igent.printable import visible, visible_json
 from igent.report import closing, forecast_lines
-from igent.story.asking import QUESTION, asked, choice_of, listed, outcome_line
+from igent.story.asking import QUESTION, asked, choice_of, failed_line, listed, outcome_line
+from igent.story.changes import changes_lines
 from igent.story.lines import story_lines
-from igent.workflows import Pace, Rim, RunResult, RunSettings
-from igent.workflows.review import Case, Deciding, review
+from igent.workflows import Control, Pace, Rim, RunResult, RunSettings
+from igent.workflows.begun import holds_run
+from igent.workflows.review import Case, Deciding, apply
+from igent.workflows.settings import GRACE_S
 
-__all__ = ["View", "audited", "compared", "explained", "finish", "foretell", "reviewed", "walk"]
+__all__ = ["Place", "View", "audited", "compared", "explained", "finish", "foretell", "reviewed", "walk"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,47 +40,94 @@ class View:
     strict: bool
     json: bool
     quiet: bool
-    profile: Path | None
+    grace_s: float
+    profile: Path | None = None
     sample: bool = False
 
 
-def finish(work: Work, view: View, directory: Path) -> NoReturn:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a run is, and the command that goes on with it."""
+
+    directory: Path
+    resuming: str
+
+    def farewell(self, reason: str = "interrupted") -> str:
+        """What is said where a run has ended early."""
+        if holds_run(self.directory):
+            return f"igent: {reason}. Nothing is lost; go on with: {self.resuming}"
+        return f"igent: {reason} before anything was made or asked: start it again"
+
+
+def finish(work: Work, view: View, place: Place) -> NoReturn:
     """Run, show what came of it, and exit."""
-    ended = run_process(work, quiet=view.quiet or view.json, profile=view.profile)
-    if ended.result is not None:
-        _show(ended.result, view)
-        if ignored := cast("list[str]", ended.result.summary["unknown_fields"]):
-            _say(f"igent: ignored unknown fields of the registrations: {', '.join(ignored)}")
-    if ended.result is None or ended.result.stopped is not None:
-        reason = ended.result.stopped if ended.result else "interrupted"
-        _say(f"igent: {reason}. Nothing is lost; go on with: igent run --resume {directory}")
-        sys.exit(128 + ended.signal if ended.signal else ExitCode.STOPPED)
-    sys.exit(_exit_code(ended.result.summary, strict=view.strict))
+    with Interrupts(place.farewell) as signals:
+        result = _unless(signals, lambda: _ran(work, view, signals))
+        if result is not None:
+            _close(result, view)
+            if ignored := cast("list[str]", result.summary["unknown_fields"]):
+                _say(f"igent: ignored unknown fields of the registrations: {', '.join(ignored)}")
+        early = _early(result, place, signals)
+        sys.exit(early if result is None or early else _exit_code(result.summary, strict=view.strict))
 
 
-def foretell(settings: RunSettings, pace: Pace, pilot: Work | None, *, rim: Rim, view: View) -> NoReturn:
+def foretell(settings: RunSettings, pace: Pace, pilot: tuple[Work, Place] | None, *, rim: Rim, view: View) -> NoReturn:
     """Say what a run would take, after its `pilot` where there is one, and exit."""
-    result = None
-    if pilot is not None:
-        ended = run_process(pilot, quiet=view.quiet or view.json, profile=None)
-        result = ended.result
-        if result is None or result.stopped is not None:
-            _say(f"igent: the pilot ended early: {result.stopped if result else 'interrupted'}")
-            sys.exit(128 + ended.signal if ended.signal else ExitCode.STOPPED)
-    record = rehearsed(settings, pace, rim, pilot=result)
-    print(codec.dump_pretty(record).decode() if view.json else "\n".join(forecast_lines(record)))
+    if pilot is None:
+        _foretell(rehearsed(settings, pace, rim), view)
+    work, place = pilot
+    with Interrupts(place.farewell) as signals:
+        result = _unless(signals, lambda: _ran(work, view, signals))
+        if early := _early(result, place, signals):
+            sys.exit(early)
+        _foretell(rehearsed(settings, pace, rim, pilot=result), view)
+
+
+def _foretell(record: dict[str, Json], view: View) -> NoReturn:
+    _show(record, forecast_lines, json=view.json)
     sys.exit(0)
+
+
+def _ran(work: Work, view: View, signals: Interrupts) -> RunResult | None:
+    def warned(control: Control) -> Awaitable[RunResult]:
+        return work(replace(control, warn=lambda text: _say(f"igent: warning: {text}")))
+
+    return run_process(warned, signals, grace_s=view.grace_s, quiet=view.quiet or view.json, profile=view.profile)
+
+
+def _unless(signals: Interrupts, work: Callable[[], T | None]) -> T | None:
+    """What comes of `work`, None where signals have ended it; an error that they led to is told and goes no further."""
+    try:
+        return work()
+    except IgentError as exc:
+        if not signals.received:
+            raise
+        if not isinstance(exc, RunStopped):
+            _say(f"igent: {exc}")
+        return None
+
+
+def _early(result: RunResult | None, place: Place, signals: Interrupts) -> int:
+    """Say why a run has ended early, where it has: the exit code of that, else 0."""
+    stopped = result.stopped if result is not None else "interrupted"
+    if signals.received:
+        _say(place.farewell(stopped or "interrupted when the run was complete"))
+        return signals.code
+    if stopped is None:
+        return 0
+    _say(place.farewell(stopped))
+    return ExitCode.STOPPED
 
 
 def audited(audit: Audit, *, json: bool) -> NoReturn:
     """Show what an audit has found, and exit."""
-    print(codec.dump_pretty(audit.as_record()).decode().rstrip() if json else "\n".join(audit_lines(audit)))
+    _show(audit.as_record(), lambda _: audit_lines(audit), json=json)
     sys.exit(ExitCode.FAILED if audit.findings else 0)
 
 
-def reviewed(directory: Path, choices: Sequence[Choice] | None, *, by: str, rim: Rim, json: bool) -> NoReturn:
+def reviewed(place: Place, choices: Sequence[Choice] | None, *, by: str, rim: Rim, json: bool) -> NoReturn:
     """Apply `choices`, or ask for them one by one on a terminal, or else list what waits; exit 1 if any is refused."""
-    refused = list[Choice]()
+    refused, signals = list[Choice](), Interrupts(place.farewell)
 
     def told(choice: Choice, outcome: Outcome | Refusal) -> None:
         print(outcome_line(choice, outcome))
@@ -82,24 +138,37 @@ def reviewed(directory: Path, choices: Sequence[Choice] | None, *, by: str, rim:
         if choices is not None:
             return choices
         if sys.stdin.isatty() and not json:
-            return walk(cases, refused, by=by)
+            return walk(cases, refused, by=by, ask=partial(signals.ask, sys.stdin))
         rows = [case.row for case in cases]
-        print(codec.dump_pretty(rows).decode().rstrip() if json else "\n".join(listed(rows)))
+        _show(rows, listed, json=json)
         return ()
 
+    def failed(rows: Sequence[Mapping[str, Json]]) -> None:
+        if choices is None and rows:
+            _say(f"igent: {failed_line(rows)}. A new run with --since {place.directory} asks about them again")
+
+    def going_on(_: Choice) -> bool:
+        return not signals.received
+
     only = None if choices is None else frozenset(choice.registration_id for choice in choices)
-    review(directory, Deciding(choices=waiting, told=told, only=only), rim=rim)
+    given = partial(takewhile, going_on)
+    deciding = Deciding(choices=lambda cases: given(waiting(cases)), told=told, only=only, failed=failed)
+    with signals:
+        _unless(signals, lambda: signals.run(lambda _: apply(place.directory, deciding, rim=rim), patience_s=GRACE_S))
+        if signals.received:
+            _say(place.farewell())
+            sys.exit(signals.code)
     sys.exit(ExitCode.FAILED if refused else 0)
 
 
-def walk(cases: Sequence[Case], refused: list[Choice], *, by: str) -> Iterator[Choice]:
+def walk(cases: Sequence[Case], refused: list[Choice], *, by: str, ask: Callable[[], str]) -> Iterator[Choice]:
     """Ask a person about one registration after the other, and again about one whose decision was `refused`."""
     for number, case in enumerate(cases, start=1):
         print(f"\n[{number} of {len(cases)}]", *asked(case.row, case.note), sep="\n")
         answer: Choice | str = ""
         while not answer:
             print(QUESTION, end="", flush=True)
-            answer = choice_of(sys.stdin.readline() or "quit", str(case.row["registration_id"]), by=by)
+            answer = choice_of(ask() or "quit", str(case.row["registration_id"]), by=by)
             if isinstance(answer, Choice):
                 yield answer
             if refused:
@@ -111,12 +180,12 @@ def walk(cases: Sequence[Case], refused: list[Choice], *, by: str) -> Iterator[C
 
 def explained(story: Mapping[str, Json], *, json: bool) -> None:
     """Show the story of a decision."""
-    print(codec.dump_pretty(story).decode().rstrip() if json else "\n".join(story_lines(story)))
+    _show(story, story_lines, json=json)
 
 
 def compared(record: Mapping[str, Json], *, json: bool) -> None:
     """Show what another capacity or rule would change."""
-    print(codec.dump_pretty(record).decode().rstrip() if json else "\n".join(_changes(record)))
+    _show(record, _changes, json=json)
 
 
 def _changes(record: Mapping[str, Any]) -> Iterator[str]:
@@ -135,11 +204,21 @@ def _changes(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"{one['change']:<9} {one['registration_id']}: {one['from'] or '-'} -> {one['to'] or '-'}{held}"
 
 
-def _show(result: RunResult, view: View) -> None:
+def _show(value: T, lines: Callable[[T], Iterable[str]], *, json: bool) -> None:
+    """Print a value of plain ones as JSON or in lines; either way with nothing that acts on a terminal."""
+    if json:
+        print(visible_json(codec.dump_pretty(value).decode().rstrip()))
+    else:
+        print(*map(visible, lines(value)), sep="\n")
+
+
+def _close(result: RunResult, view: View) -> None:
     if view.json:
-        print(codec.dump_pretty(result.summary).decode(), end="")
+        _show(result.summary, list, json=True)
     elif not view.quiet:
         print(closing(result.summary, listing(result)), end="\n\n")
+        if changes := changes_lines(result.summary.get("since")):
+            print(*changes, sep="\n", end="\n\n")
         print(f"files     {result.directory}/: matches.json, pos.json, review.json, audit.jsonl (why) and more")
         print("next      the sources in pos.json lead to the lines of the input that its numbers came from")
         if view.sample:
@@ -164,4 +243,4 @@ def _exit_code(summary: Mapping[str, Json], *, strict: bool) -> int:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)

@@ -259,13 +259,12 @@ def test_the_workflows_module_is_the_run_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "beside",
     [
-        ("p1m1_p2m2",),
+        ("p1m1m2c",),
         ("--seed", 9),
         ("--max-items", 99),
         ("--strict-judgement",),
         ("--out", "other"),
         ("--cache",),
-        ("--no-cache",),
         ("--no-prompt-caching",),
         ("--dry-run",),
         ("--pilot", 3),
@@ -279,8 +278,19 @@ def test_a_resumed_run_takes_no_other_settings(igent: Command, beside: tuple[obj
 
 def test_a_resumed_run_takes_another_pace(igent: Command) -> None:
     igent.run("--max-items", 1)
-    pace = ("--concurrency", "auto", "--call-deadline", 9, "--idle-timeout", 3, "--deadline", 3600, "--flush-every", 9)
-    caps = ("--max-cost", "2.50", "--max-tokens", 10_000_000, "--cache-dir", "other", "--base-url", "http://127.0.0.1")
+    pace = ("--concurrency", "auto", "--call-deadline", 9, "--idle-timeout", 3, "--deadline", 3600, "--grace", 3)
+    caps = (
+        "--flush-every",
+        9,
+        "--max-cost",
+        "2.50",
+        "--max-tokens",
+        10_000_000,
+        "--cache-dir",
+        "other",
+        "--base-url",
+        "http://127.0.0.1",
+    )
     assert igent("run", "--resume", "run", *pace, *caps, "--quiet") == Ended(0, "", "")
 
 
@@ -314,6 +324,13 @@ def test_a_cap_ends_with_3_and_says_how_to_go_on(igent: Command) -> None:
     ended = igent.run("--mock", "--quiet", "--max-tokens", 20_000)
     assert (ended.code, "raise --max-tokens" in ended.err) == (3, True)
     assert igent("run", "--resume", "run", "--quiet", "--max-tokens", 10_000_000).code == 0
+
+
+def test_the_command_that_goes_on_says_again_what_a_run_does_not_keep_but_no_password(igent: Command) -> None:
+    options = ("--max-tokens", 20_000, "--quiet", "--base-url", "http://me:hunter2@127.0.0.1")
+    told = igent.run("--mock", *options).err
+    assert " run --resume run --cache-dir cache --max-tokens 20000 --quiet --base-url http://me:PASSWORD@127" in told
+    assert "hunter2" not in told
 
 
 def test_a_concurrency_can_be_left_to_be_found(igent: Command) -> None:

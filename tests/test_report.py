@@ -26,6 +26,7 @@ def summary(**changed: Json) -> dict[str, Json]:
         "counts": {"registrations": 2, "matched": 1, "unmatched": 0, "review": 1, "failed": 0, "rejected": 0},
         "judgements": {"proven": 1, "plausible": 0},
         "calls": {"matcher": 4, "critic": 1, "critic_skipped": 2, "cache_hits": 0, "retries": 0},
+        "critic": None,
         "usage": {"estimated": False},
         "cost_usd": "0.000000",
         "unpriced_models": [],
@@ -85,6 +86,25 @@ def test_skipped_critic_turns_are_told() -> None:
 def test_replies_from_the_cache_are_told() -> None:
     calls: dict[str, Json] = {"matcher": 0, "critic": 0, "critic_skipped": 2, "cache_hits": 5}
     assert "calls     0 matcher, 0 critic (2 critic turns skipped), 5 from the cache" in lines_of(summary(calls=calls))
+
+
+def critics(vetoes: int, against: dict[str, Json], **more: Json) -> dict[str, Json]:
+    turns: dict[str, Json] = {"agreed": 8, "undecided": 0, "unreadable": 0, "vetoed": vetoes}
+    told: dict[str, Json] = {"turns": turns, "vetoes": {"no_effect": 1 if vetoes else 0}, "against": against}
+    return summary(critic=told | {"seconds": 0.0, "cost_usd": "0.000000", **more})
+
+
+def test_what_critics_were_worth_is_told_in_one_line() -> None:
+    told = critics(5, {"right": 1, "wrong": 3, "unknown": 0}, seconds=3.21, cost_usd="0.012000")
+    line = "critics   8 agreed, 5 vetoed: 1 proven (without effect), 1 right, 3 wrong; 3.21 s of calls, $0.0120"
+    assert [one for one in lines_of(told) if one.startswith("critics")] == [line]
+
+
+def test_critics_that_only_agreed_or_were_not_heard_are_told_as_such() -> None:
+    nothing: dict[str, Json] = {"right": 0, "wrong": 0, "unknown": 0}
+    assert "critics   8 agreed" in lines_of(critics(0, nothing, cost_usd=None))
+    silent = critics(0, nothing, turns={"agreed": 0, "undecided": 0, "unreadable": 0, "vetoed": 0})
+    assert not [line for one in (summary(), silent) for line in lines_of(one) if line.startswith("critics")]
 
 
 def test_what_calls_cost_is_told_with_what_was_not_paid() -> None:

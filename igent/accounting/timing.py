@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from math import ceil
 from typing import NamedTuple, TypeAlias
 
 from igent.accounting.spans import Span
+from igent.printable import visible
 
 __all__ = ["CSV_HEADER", "Split", "TimingRow", "csv_cell", "csv_line", "percentile", "timing_row", "work_and_wait"]
 
@@ -65,8 +68,10 @@ class TimingRow:
 _COLUMNS = tuple(field.name for field in fields(TimingRow))
 CSV_HEADER: bytes = ",".join(_COLUMNS).encode() + b"\n"
 
-# What makes a spreadsheet read a cell as a formula (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# What makes a spreadsheet read a cell as a formula, also in full width, or where others split a line
+# (https://owasp.org/www-community/attacks/CSV_Injection).
+_FORMULA_STARTS = ("=", "+", "-", "@")
+_SPLITS = re.compile(r'[,;|"]')
 
 
 def timing_row(registration_id: str, spans: Sequence[Span]) -> TimingRow:
@@ -155,9 +160,9 @@ def _conversation_us(places: _Places, phase: str) -> int:
 
 
 def csv_cell(text: str) -> str:
-    """A text as one CSV cell that no spreadsheet reads as a formula."""
-    # By hand: the csv module of Python 3.11 leaves a carriage return unquoted where lines end in "\n".
-    guarded = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-    if any(char in guarded for char in ',"\r\n'):
-        return '"' + guarded.replace('"', '""') + '"'
-    return guarded
+    """A text as one CSV cell that no spreadsheet reads as a formula; what cannot be seen in it is spelt out."""
+    if text.isalnum():  # nearly always
+        return text
+    shown = visible(text)
+    guarded = f"'{shown}" if unicodedata.normalize("NFKC", shown).lstrip().startswith(_FORMULA_STARTS) else shown
+    return '"' + guarded.replace('"', '""') + '"' if _SPLITS.search(guarded) else guarded

@@ -17,6 +17,7 @@ from heapq import heappop, heappush, heappushpop
 from igent import codec
 from igent.accounting.spans import Span
 from igent.accounting.timing import work_and_wait
+from igent.accounting.vitals import Sample
 from igent.domain.records import Json
 
 __all__ = ["FIRST", "SLOWEST", "TraceSelection", "trace_document"]
@@ -55,14 +56,15 @@ class TraceSelection:
         return [*self._first, *((registration_id, spans) for _, _, registration_id, spans in rest)]
 
 
-def trace_document(registrations: Iterable[tuple[str, Sequence[Span]]]) -> bytes:
-    """The JSON document of these registrations' spans, in microseconds from the start of the earliest of them.
+def trace_document(registrations: Iterable[tuple[str, Sequence[Span]]], samples: Sequence[Sample] = ()) -> bytes:
+    """The JSON document of these registrations' spans, and of memory and lag as `samples` have them.
 
-    Each event is written out at once: as values, those of 11,000 registrations would take hundreds of megabytes.
+    Times are in microseconds from the earliest of all. Each event is written out at once: as values, those of 11,000
+    registrations would take hundreds of megabytes.
     """
     drawn = [(registration_id, spans) for registration_id, spans in registrations if spans]
     drawn.sort(key=lambda one: _start_us(one[1]))
-    origin_us = _start_us(drawn[0][1]) if drawn else 0
+    origin_us = min([*(_start_us(spans) for _, spans in drawn[:1]), *(one.at_us for one in samples[:1])], default=0)
     lanes, document = _Lanes(), bytearray()
     for registration_id, spans in drawn:
         local = _local_lanes(spans)
@@ -72,7 +74,11 @@ def trace_document(registrations: Iterable[tuple[str, Sequence[Span]]]) -> bytes
             args |= {"work_s": split.work_us / 1e6, "wait_s": split.wait_us / 1e6}
             event = _event(one, lane=taken[lane], origin_us=origin_us, args=args)
             document += b",\n" + codec.dump(event)
+    for sample in samples:
+        document += b"".join(b",\n" + codec.dump(one) for one in _counters(sample, origin_us=origin_us))
     names = b",\n".join(codec.dump(_thread_name(lane)) for lane in range(lanes.count))
+    if not names:
+        del document[:2]  # nothing stands before the first comma
     return b'{"displayTimeUnit":"ms","traceEvents":[\n' + names + document + b"\n]}\n"
 
 
@@ -129,6 +135,12 @@ def _event(one: Span, *, lane: int, origin_us: int, args: dict[str, Json]) -> di
     start_us = one.start_us
     times: dict[str, Json] = {"ts": start_us - origin_us, "dur": one.end_us - start_us}
     return {"name": one.name, "ph": "X", "pid": _PID, "tid": lane + 1, **times, "args": args}
+
+
+def _counters(sample: Sample, *, origin_us: int) -> Iterator[Json]:
+    at: dict[str, Json] = {"ph": "C", "pid": _PID, "ts": sample.at_us - origin_us}
+    yield {"name": "memory", **at, "args": {"MiB": round(sample.memory_bytes / 2**20, 3)}}
+    yield {"name": "event loop lag", **at, "args": {"ms": sample.lag_us / 1e3}}
 
 
 def _thread_name(lane: int) -> Json:

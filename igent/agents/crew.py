@@ -2,7 +2,8 @@
 
 The crew drives its agents directly. A team of one costs eight times as much per turn (`make bench`), hides the type of
 an error and cannot stop a stream. In a shared conversation an agent hears every turn since its last one: behind its
-first question, which begins with what other households share and a provider can keep, and before each later one.
+first question, which begins with what other households share and a provider can keep, and before each later one. It
+hears the typed part of a turn alone: what a model writes freely is read by nobody but the model itself.
 """
 
 from __future__ import annotations
@@ -87,12 +88,13 @@ class Crew:
 
     async def _speak(self, spec: AgentSpec, ask: Ask) -> str:
         seat = self._seats.get(spec.name) or self._seat(spec)
-        seat.asked = ask
+        first, seat.asked = seat.asked is None, ask
         earlier = self._said[seat.heard :] if self._troupe.shared else []
         messages = [TextMessage(content=text, source=name) for name, text in earlier if name != spec.name]
-        messages.insert(len(messages) if seat.heard else 0, TextMessage(content=ask.text, source="igent"))
+        messages.insert(0 if first else len(messages), TextMessage(content=ask.text, source="igent"))
         reply = await _reply(seat.agent, messages)
-        self._said.append((spec.name, reply))
+        if self._troupe.shared and (heard := ask.heard(reply)) is not None:
+            self._said.append((spec.name, heard))
         seat.heard = len(self._said)
         return reply
 

@@ -7,21 +7,23 @@ order's own lines: where a wrong price has been added up rightly, the price alon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
 from igent.audit.case import Case
-from igent.audit.claims import Claim, Found
-from igent.audit.findings import Finding, differs
+from igent.audit.claims import Claim, Found, LineClaim
+from igent.audit.findings import Code, Finding, differs
+from igent.audit.judged import ground_in, judged_findings, ruling_in, undecided_findings
 from igent.audit.lines import product_of
 from igent.audit.subsidies import excluded, unknown
+from igent.domain.estimates import Estimate, estimate_of
 from igent.domain.incentives import amount_of, standing, standings
-from igent.domain.orders import Order, build_order, lends
+from igent.domain.orders import Grant, Order, build_order, lends
 from igent.domain.pricing import Line, cheapest, money
 from igent.domain.records import Json, Offer, Registration, Supplier
-from igent.domain.verify import OrderDecision, OrderTask, Ruling
+from igent.domain.verify import OrderDecision, OrderTask
 
 __all__ = ["amount_findings"]
 
@@ -60,9 +62,11 @@ def _order(
         return None
     stand = standings([*case.incentives.values()], registration, case.as_of)
     task = OrderTask(registration=registration, offers=(offer,), standings=stand)
-    rulings = {key: _ruling(entries.get(one.incentive.id)) for key, one in task.open_ids.items()}
+    asked = {key: (one.incentive, entries.get(one.incentive.id)) for key, one in task.open_ids.items()}
+    rulings = {key: ruling_in(entry) for key, (_, entry) in asked.items()}
+    grounds = tuple(ground_in(entry, key, incentive) for key, (incentive, entry) in asked.items() if entry)
     loan = claim.row.get("payment_type").value == "loan" and lends(offer, registration)
-    decision = OrderDecision(payment="loan" if loan else "cash", incentives=rulings)
+    decision = OrderDecision(payment="loan" if loan else "cash", incentives=rulings, grounds=grounds)
     return build_order(task, offer, decision, currency=case.currency)
 
 
@@ -75,38 +79,59 @@ def _maybe_offer(claim: Claim, registration: Registration, supplier: Supplier, c
     return cheapest(alike, registration) if alike else None
 
 
-def _ruling(entry: Found | None) -> Ruling:
-    if entry is None:
-        return "no"
-    return "unsure" if entry.get("undecided").value == "prose-condition" else "yes"
-
-
 def _granted(order: Order, claim: Claim, entries: Mapping[str, Found]) -> Iterator[Finding]:
     """Each incentive's amount; one that the inputs leave undecided has none, one that they settle has its own."""
     name, none = order.registration.id, claim.row.get("incentives")
     written = _written(order, claim)
+    # How large an unknown product is, nobody can tell.
+    known = all(product_of(line, order.registration, order.offer.supplier) for line in claim.lines)
     for grant in order.grants:
         incentive, entry = grant.incentive, entries.get(grant.incentive.id)
         amount = entry.get("amount") if entry else Found(None, none.pointer)
         if grant.amount is None:
             if amount.value is not None:
                 yield differs("incentive-not-eligible", grant.as_record(), amount, name, incentive.source)
+            elif entry is None:
+                yield differs("incentive-missing", grant.as_record(), amount, name, incentive.source)
+            else:
+                yield from _estimated(grant, entry, order, written) if known else ()
+                # What would exceed a wrong price is a matter of that price.
+                yield from undecided_findings(grant, entry, name) if written == [*order.lines] else ()
+                yield from judged_findings(grant, entry, name)
         elif amount.value is None:
             yield differs("incentive-missing", money(grant.amount), amount, name, incentive.source)
         elif amount.number not in (grant.amount, amount_of(incentive, written)):
             yield differs("sum-differs", money(grant.amount), amount, name, incentive.source)
         elif entry and entry.get("timing").value != incentive.timing:
             yield differs("sum-differs", incentive.timing, entry.get("timing"), name, incentive.source)
+        elif entry:
+            yield from judged_findings(grant, entry, name)
+
+
+def _estimated(grant: Grant, entry: Found, order: Order, written: Sequence[Line]) -> Iterator[Finding]:
+    """A year's estimate and how it says that it was computed; by the order's own lines or by those of the inputs."""
+    by_lines = estimate_of(grant.incentive, written, order.registration)
+    expected = [one.as_record() if isinstance(one, Estimate) else {} for one in (grant.estimate, by_lines)]
+    parts = ("estimate", "timing", "computed")
+    told = [[one.get(part) for part in parts] for one in expected]
+    found = [entry.get(part) for part in parts]
+    if [part.value for part in found] not in told:
+        code: Code = "sum-differs" if grant.estimate else "incentive-not-eligible"
+        wrong = next(n for n, part in enumerate(found) if part.value != told[0][n])
+        yield differs(code, told[0][wrong], found[wrong], order.registration.id, grant.incentive.source)
 
 
 def _written(order: Order, claim: Claim) -> list[Line]:
-    """The lines with the prices that stand in the order, right or wrong."""
-    prices = {line.kind: line.price.number for line in claim.lines if line.price}
-    return [_at(line, prices.get(line.product.type) or line.price) for line in order.lines]
+    """The lines with the prices and quantities that stand in the order, right or wrong."""
+    own = {line.kind: line for line in claim.lines}
+    return [_at(line, own[line.product.type]) if line.product.type in own else line for line in order.lines]
 
 
-def _at(line: Line, amount: Decimal) -> Line:
-    return replace(line, quote=replace(line.quote, price=replace(line.quote.price, amount=amount)))
+def _at(line: Line, claimed: LineClaim) -> Line:
+    amount = claimed.price.number if claimed.price else None
+    quantity = claimed.quantity.number if claimed.quantity else None
+    price = replace(line.quote.price, amount=amount or line.price)
+    return replace(line, quote=replace(line.quote, price=price, quantity=int(quantity or line.quantity)))
 
 
 def _summed(order: Order, claim: Claim, case: Case) -> Iterator[Finding]:

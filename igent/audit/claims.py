@@ -14,7 +14,7 @@ from decimal import Decimal
 from igent.domain.records import Json, Payment
 from igent.errors import InputError
 
-__all__ = ["Claim", "Found", "LineClaim", "Tiers", "claim_of", "maybe_tiers", "rows_in"]
+__all__ = ["Claim", "Found", "LineClaim", "Tiers", "claim_of", "maybe_kept", "maybe_tiers", "number_of", "rows_in"]
 
 _NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 # Lists of lists under a key are three deep; what is deeper was not written as rows.
@@ -139,6 +139,12 @@ def rows_in(found: Found, *, depth: int = _DEPTH) -> Iterator[Found]:
         yield from rows_in(part, depth=depth - 1)
 
 
+def number_of(row: Found) -> int:
+    """The pass of a run that a row of its own is of, or behind; the first one is not told."""
+    number = row.get("pass").value
+    return number if isinstance(number, int) else 1
+
+
 def maybe_tiers(line: Json) -> tuple[str, Tiers] | None:
     """Tiers and their registration, of a line of `audit.jsonl`; None where all candidates were in one, for cash.
 
@@ -153,6 +159,17 @@ def maybe_tiers(line: Json) -> tuple[str, Tiers] | None:
         } if verdict == "plausible" or payment == "loan":
             tiers = tuple(frozenset(map(str, tier)) for tier in fit if isinstance(tier, list))
             return registration_id, Tiers(fit=tiers, loan=payment == "loan")
+    return None
+
+
+def maybe_kept(line: Json) -> tuple[str, str] | None:
+    """A registration and the supplier with which it kept its place of an earlier run, of a line of `audit.jsonl`.
+
+    Of no supplier where a person had decided against a match there: for such a one no place is held either.
+    """
+    match line:
+        case {"registration_id": str(registration_id), "kept": str() | None as supplier_id}:
+            return registration_id, supplier_id or ""
     return None
 
 

@@ -35,7 +35,11 @@ Code = Literal[
     "incentive-expired",
     "incentive-not-eligible",
     "incentive-missing",
+    "reason-differs",
     "sum-differs",
+    "campaign-differs",
+    "currency-differs",
+    "order-id-differs",
 ]
 
 

@@ -10,7 +10,7 @@ from igent.audit.findings import Finding, alike_first, differs
 from igent.domain.pricing import Line, line_for, money
 from igent.domain.records import Json, Product, Registration, Supplier, Want
 
-__all__ = ["line_findings", "product_of"]
+__all__ = ["line_findings", "placeless", "product_of"]
 
 _FILE = re.compile(r"^[^#]*#/")
 
@@ -34,12 +34,12 @@ def product_of(line: LineClaim, registration: Registration, supplier: Supplier) 
     """
     named = [p for p in supplier.products if p.name == line.name.text and line.kind in (None, p.type)]
     kinds = {(want.product_type, want.variant) for want in registration.wants}
-    pointer = str(_placeless(line.source.value)) + "/"
+    pointer = str(placeless(line.source.value)) + "/"
 
     def rank(product: Product) -> tuple[bool, bool]:
         sold = product.areas is None or registration.area in product.areas
         fits = sold and (product.type, product.variant) in kinds
-        return fits, pointer.startswith(f"{_placeless(product.source)}/")
+        return fits, pointer.startswith(f"{placeless(product.source)}/")
 
     return max(named, key=rank, default=None) if len(named) > 1 else next(iter(named), None)
 
@@ -70,7 +70,7 @@ def _audited(line: LineClaim, product: Product, registration: Registration, *, f
     elif line.price is not None and priced is not None:
         yield from _place(line.source, priced.source, registration)
         for part, told in priced.quote.details.items() if not flat else ():
-            if _placeless(line.row.get(part).value) != _placeless(told):
+            if placeless(line.row.get(part).value) != placeless(told):
                 yield differs("price-differs", told, line.row.get(part), registration.id, priced.source)
 
 
@@ -83,14 +83,14 @@ def _line(product: Product, want: Want, registration: Registration) -> Line | No
 
 def _place(claimed: Found, source: str, registration: Registration) -> Iterator[Finding]:
     """The place that a row names, but for the file's name, under which it may not have been kept."""
-    if claimed.value is not None and _placeless(claimed.value) != _placeless(source):
+    if claimed.value is not None and placeless(claimed.value) != placeless(source):
         yield differs("source-differs", source, claimed, registration.id, source)
 
 
-def _placeless(value: Json) -> Json:
+def placeless(value: Json) -> Json:
     """A value whose pointers have lost the names of their files."""
     if isinstance(value, str):
         return _FILE.sub("#/", value)
     if isinstance(value, list):
-        return [_placeless(part) for part in value]
-    return {key: _placeless(part) for key, part in value.items()} if isinstance(value, dict) else value
+        return [placeless(part) for part in value]
+    return {key: placeless(part) for key, part in value.items()} if isinstance(value, dict) else value

@@ -7,25 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from igent.audit.case import Case, Household
-from igent.audit.claims import Claim, Found, Tiers, claim_of
+from igent.audit.claims import Claim, Found, Tiers, claim_of, number_of
 from igent.audit.findings import Finding, differs
+from igent.audit.holds import LAST, Hold
 from igent.audit.lines import line_findings
 from igent.domain.orders import lends
-from igent.domain.records import Json, Payment, Supplier
+from igent.domain.records import Json, Offer, Payment, Supplier
 
-__all__ = ["Hold", "MatchAudit", "Matched"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """A place that was kept for a household in review: that one's row in the registrations, and the supplier.
-
-    Where a person has `decided` about the household since, the place was kept until then and no longer.
-    """
-
-    index: int
-    supplier_id: str
-    decided: bool = False
+__all__ = ["MatchAudit", "Matched"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +31,30 @@ class MatchAudit:
     """Audits matches, row by row, over places that are `used` beforehand or `held` for reviews.
 
     `tiers` are those that were recorded, by registration; None where no record of them was kept, so that only matches
-    that needed no judgement can be held against the rule of the least used share. `refused` are the rows that give a
-    registration to nobody.
+    that needed no judgement can be held against the rule of the least used share. `kept` are the suppliers of those
+    registrations that kept their place of an earlier run: they come first, whatever the shares. `refused` are the rows
+    that give a registration to nobody.
     """
 
     def __init__(
-        self, case: Case, *, used: Mapping[str, int], held: Iterable[Hold], tiers: Mapping[str, Tiers] | None
+        self,
+        case: Case,
+        *,
+        used: Mapping[str, int],
+        held: Iterable[Hold],
+        tiers: Mapping[str, Tiers] | None,
+        kept: Mapping[str, str] | None = None,
     ) -> None:
         self.matched: dict[str, Matched] = {}
         self.refused: dict[str, str] = {}
         self._case, self._tiers = case, tiers
         self._used = {supplier_id: used.get(supplier_id, 0) for supplier_id in case.suppliers}
-        self._held = deque(sorted(held, key=lambda one: one.index))
-        self._decided = [one.supplier_id for one in self._held if one.decided]
+        self._held = deque(sorted(held, key=lambda one: one.turn))
+        self._kept = dict(kept or {})
+        self._room = {one.id: one.capacity - self._used[one.id] for one in case.suppliers.values()}
+        for supplier_id in self._kept.values():
+            if supplier_id in self._used:
+                self._used[supplier_id] += 1
 
     def audit(self, row: Found) -> Iterator[Finding]:
         """What is wrong with the next row of the file."""
@@ -100,42 +100,67 @@ class MatchAudit:
             yield from self._share(claim, household, supplier)
 
     def _share(self, claim: Claim, household: Household, supplier: Supplier) -> Iterator[Finding]:
-        registration, reviewed = household.registration, _reviewed(claim)
-        while self._held and (reviewed or self._held[0].index < household.index):
-            self._used[self._held.popleft().supplier_id] += 1
-        while reviewed and self._decided:
-            self._used[self._decided.pop()] -= 1
-        mine = self._used[supplier.id]
-        self._used[supplier.id] += 1
-        if mine >= supplier.capacity:
-            yield differs("capacity-exceeded", supplier.capacity, claim.supplier, registration.id, supplier.source)
+        registration, number = household.registration, number_of(claim.row)
+        if number == 1 and self._kept.get(registration.id) == supplier.id:
+            self._room[supplier.id] -= 1
+            if self._room[supplier.id] < 0:
+                yield differs("capacity-exceeded", supplier.capacity, claim.supplier, registration.id, supplier.source)
             return
-        tier = self._tier(claim, household)
-        # Shares as products of whole numbers, so that equal ones are equal; a share below one of less than 1 has room.
-        less = [s for s in tier if s is not supplier and self._used[s.id] * supplier.capacity < mine * s.capacity]
-        if supplier in tier and less:
-            least = min(less, key=lambda s: self._used[s.id] / s.capacity)
-            expected: Json = {least.id: f"{self._used[least.id]} of {least.capacity}"}
-            told = Found({supplier.id: f"{mine} of {supplier.capacity}"}, claim.supplier.pointer)
-            yield differs("balance", expected, told, registration.id, f"{least.source}/Capacity")
+        turn = (number, LAST if _reviewed(claim) else household.index, 0)
+        while self._held and self._held[0].turn < turn:
+            hold = self._held.popleft()
+            self._used[hold.supplier_id] += -1 if hold.given_back else 1
+        if self._used[supplier.id] >= supplier.capacity:
+            yield differs("capacity-exceeded", supplier.capacity, claim.supplier, registration.id, supplier.source)
+        elif found := self._maybe_unbalanced(claim, household, supplier):
+            yield found
+        self._used[supplier.id] += 1
 
-    def _tier(self, claim: Claim, household: Household) -> list[Supplier]:
-        """The suppliers that the match was to be balanced over; none where a person chose or it was not recorded."""
+    def _maybe_unbalanced(self, claim: Claim, household: Household, supplier: Supplier) -> Finding | None:
+        """The finding about a match that is not in the first tier with room, or not with the least used share there."""
+        tiers, number, mine = self._tiers_of(claim, household), claim.row.get("tier").value, self._used[supplier.id]
+        if not tiers or supplier not in self._candidates(household):
+            return None
+        roomy = ([one for one in tier if self._used[one.id] < one.capacity] for tier in tiers)
+        due, first = next(((n, tier) for n, tier in enumerate(roomy, start=1) if tier), (0, []))
+        # Shares as products of whole numbers, so that equal ones are equal.
+        less = [one for one in first if self._used[one.id] * supplier.capacity < mine * one.capacity]
+        lower = supplier not in first or number not in (None, due)
+        if not lower and not less:
+            return None
+        least = min(first, key=lambda one: self._used[one.id] / one.capacity, default=None)
+        expected: Json = {least.id: f"{self._used[least.id]} of {least.capacity}"} if least else None
+        told: Json = {supplier.id: f"{mine} of {supplier.capacity}"}
+        if lower:
+            expected, told = {"tier": due or None, "of": expected}, {"tier": number, "of": told}
+        place = f"{(least or supplier).source}/Capacity"
+        found = Found(told, claim.supplier.pointer)
+        return differs("balance", expected, found, household.registration.id, place)
+
+    def _tiers_of(self, claim: Claim, household: Household) -> list[list[Supplier]]:
+        """The suppliers that the match was to be balanced over, in tiers.
+
+        None where a person chose, all registrations were allocated together, or what was decided was not recorded.
+        """
         known = (self._tiers or {}).get(household.registration.id)
         if _reviewed(claim) or (known is not None and not known.fit):
             return []
-        offers = self._case.offers(household.registration)
         judged = claim.row.get("judgement").value == "plausible"
-        tiers = self._tiers.get(household.registration.id) if self._tiers is not None and judged else None
         if judged and self._tiers is None:
             return []
-        if tiers is not None:
-            number = claim.row.get("tier").value
-            chosen = tiers.fit[number - 1] if isinstance(number, int) and 0 < number <= len(tiers.fit) else frozenset()
-            offers = tuple(offer for offer in offers if offer.id in chosen)
-            if tiers.loan:
-                offers = tuple(offer for offer in offers if lends(offer, household.registration))
-        return [*{offer.supplier.id: offer.supplier for offer in offers}.values()]
+        if known is None or not judged:
+            return [self._candidates(household)]
+        offers = self._case.offers(household.registration)
+        if known.loan:
+            offers = tuple(offer for offer in offers if lends(offer, household.registration))
+        return [found for tier in known.fit if (found := _suppliers(one for one in offers if one.id in tier))]
+
+    def _candidates(self, household: Household) -> list[Supplier]:
+        return _suppliers(self._case.offers(household.registration))
+
+
+def _suppliers(offers: Iterable[Offer]) -> list[Supplier]:
+    return [*{offer.supplier.id: offer.supplier for offer in offers}.values()]
 
 
 def _reviewed(claim: Claim) -> bool:

@@ -9,6 +9,7 @@ from igent.audit.amounts import amount_findings
 from igent.audit.case import Case, Household
 from igent.audit.claims import Claim, Found, claim_of
 from igent.audit.findings import Code, Finding, differs
+from igent.audit.heads import head_findings, id_findings
 from igent.audit.lines import line_findings, product_of
 from igent.audit.matches import MatchAudit, Matched
 from igent.audit.subsidies import subsidy_findings
@@ -52,11 +53,17 @@ class OrderAudit:
             self.ordered.setdefault(name, _Ordered(pointer=row.pointer, supplier_id=None))
             yield supplier
             return
-        yield from self._noted(claim, household, supplier)
-        yield from self._beside_match(claim, household, supplier)
-        yield from line_findings(claim, household.registration, supplier)
+        found = [*self._noted(claim, household, supplier), *self._beside_match(claim, household, supplier)]
+        found += line_findings(claim, household.registration, supplier)
         audited = subsidy_findings if claim.flat else amount_findings
-        yield from audited(claim, household.registration, supplier, self._case)
+        found += audited(claim, household.registration, supplier, self._case)
+        if not claim.flat:
+            found += head_findings(claim, household.registration, self._case)
+        yield from found
+        # A wrong price is one finding, whether or not the id was made from it; so is a line less.
+        whole = {want.product_type for want in household.registration.wants} <= {*claim.kinds}
+        if not claim.flat and not found and whole:
+            yield from id_findings(claim, household.registration)
 
     def short(self) -> Iterator[Finding]:
         """The wanted products without a line, once every row is read: a flat order has a row for each."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from igent import codec
+from igent.domain.incentives import Incentive
 from igent.domain.pricing import money, offer_total
 from igent.domain.records import Json, Offer, Registration
 from igent.domain.verify import MatchTask, OrderTask, Violation
@@ -77,7 +78,7 @@ def opening(task: Task, market: Market, unfiltered: Unfiltered | None = None) ->
     if isinstance(task, OrderTask):
         parts.append(("INCENTIVES", _incentives(task)))
     if unfiltered is not None:
-        parts.append(("REGISTRATION", facts_of(Fields(dict(unfiltered.row), ""), unfiltered.row)))
+        parts.append(("REGISTRATION", facts_of(Fields(dict(unfiltered.row), ""), unfiltered.row, market.MASKS)))
     parts += [("HOUSEHOLD", _household(task, market)), ("NOTE", task.registration.note)]
     return _text(parts)
 
@@ -143,10 +144,14 @@ def _text(parts: Iterable[tuple[Section, Json]]) -> str:
 
 
 def _incentives(task: OrderTask) -> Json:
-    return [
-        {"id": key, "name": standing.incentive.name, "text": standing.incentive.prose}
-        for key, standing in task.open_ids.items()
-    ]
+    return [_incentive(key, standing.incentive) for key, standing in task.open_ids.items()]
+
+
+def _incentive(key: str, incentive: Incentive) -> dict[str, Json]:
+    """What is shown of an incentive; its amounts where there are several to pick from, as its text writes them."""
+    shown: dict[str, Json] = {"id": key, "name": incentive.name, "text": incentive.prose}
+    amounts: list[Json] = [{"id": name, **one.passage.as_record()} for name, one in incentive.choices.items()]
+    return shown | {"amounts": amounts} if amounts else shown
 
 
 def _household(task: Task, market: Market) -> dict[str, Json]:

@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 
 from igent.dialogue.extract import JsonExtractor
+from igent.domain.grounds import Ground
 from igent.domain.records import Json, Payment
 from igent.domain.rules import MAX_OFFERS
 from igent.domain.verify import MatchDecision, OrderDecision, Ruling
@@ -25,6 +26,8 @@ ReplyKind = Literal["match", "order", "critique"]
 # Bounds on what one household's answer can need; a reply past them is a runaway. Ids are as short as igent makes them,
 # and no incentive has more rulings than there are offers.
 _Id = Annotated[str, Field(max_length=16)]
+# Of an incentive or an offer.
+_Part = Annotated[str, Field(pattern=r"^[^:]{1,16}$")]
 # An incentive, or with a colon and an offer behind it where the ruling depends on the offer.
 _Ruled = Annotated[str, Field(pattern=r"^[^:]{1,16}(:[^:]{1,16})?$")]
 _Words = Annotated[str, Field(min_length=1, max_length=300)]
@@ -45,11 +48,20 @@ class _Match(_Reply):
     why: _Why = ""
 
 
+class _Yes(_Reply):
+    """What is granted, and by which words of its text. No `offers` are all of them, no `amount` the only one."""
+
+    id: _Part
+    words: Annotated[str, Field(max_length=300)]
+    amount: Annotated[str, Field(max_length=16)] = ""
+    offers: Annotated[list[_Part], Field(max_length=_MAX_IDS)] = []
+
+
 class _Order(_Reply):
     """An absent list is an empty one: output is what takes time. An incentive that none names is one not ruled on."""
 
     payment: Payment | None
-    yes: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = []
+    yes: Annotated[list[_Yes], Field(max_length=_MAX_IDS)] = []
     no: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = []
     unsure: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = []
     words: Annotated[list[_Words], Field(max_length=_MAX_WORDS)] = []
@@ -81,7 +93,19 @@ def reply_schema(kind: ReplyKind) -> dict[str, Json]:
     """The JSON Schema of an answer of that kind, bounds included; its every object is closed."""
     forms: dict[ReplyKind, type[BaseModel]] = {"match": _Match, "order": _Order, "critique": Critique}
     schema = forms[kind].model_json_schema(schema_generator=_Plain)
-    return {key: value for key, value in schema.items() if key not in ("title", "description")}
+    definitions = schema.pop("$defs", {})
+    return cast(dict[str, Json], _whole(schema, definitions))
+
+
+def _whole(schema: Json, definitions: Mapping[str, Json]) -> Json:
+    """The schema without references and descriptions."""
+    if isinstance(schema, list):
+        return [_whole(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(name := schema.get("$ref"), str):
+        return _whole(definitions[name.rpartition("/")[2]], definitions)
+    return {key: _whole(value, definitions) for key, value in schema.items() if key not in ("title", "description")}
 
 
 def maybe_answer(kind: ReplyKind, candidate: bytes) -> Answer | None:
@@ -103,7 +127,10 @@ def find_answer(kind: ReplyKind, reply: str) -> Answer | None:
 
 
 def order_reply(decision: Mapping[str, Json]) -> dict[str, Json]:
-    """The reply that is read as a decision, which is given as its record and its `why`; what is empty is left out."""
+    """The reply that is read as a decision, which is given as its record and its `why`; what is empty is left out.
+
+    Each yes is among its `grounds`.
+    """
     lists: dict[str, list[Json]] = {"yes": [], "no": [], "unsure": []}
     for incentive, ruling in cast(Mapping[str, str | Mapping[str, str]], decision["incentives"]).items():
         if isinstance(ruling, str):
@@ -111,6 +138,7 @@ def order_reply(decision: Mapping[str, Json]) -> dict[str, Json]:
         else:
             for offer, each in ruling.items():
                 lists[each].append(f"{incentive}:{offer}")
+    lists["yes"] = cast(list[Json], decision.get("grounds", []))
     reply = {"payment": decision["payment"], **lists, "words": decision["words"], "why": decision["why"]}
     return {key: value for key, value in reply.items() if value != []}
 
@@ -121,10 +149,19 @@ def _match(reply: _Match) -> MatchDecision:
 
 
 def _order(reply: _Order) -> OrderDecision | None:
-    rulings = _rulings({"yes": reply.yes, "no": reply.no, "unsure": reply.unsure})
+    granted = [f"{one.id}:{offer}" if offer else one.id for one in reply.yes for offer in one.offers or [""]]
+    rulings = _rulings({"yes": granted, "no": reply.no, "unsure": reply.unsure})
     if rulings is None:
         return None
-    return OrderDecision(payment=reply.payment, incentives=rulings, words=tuple(reply.words), why=reply.why)
+    return OrderDecision(
+        payment=reply.payment,
+        incentives=rulings,
+        grounds=tuple(
+            Ground(id=one.id, words=one.words, amount=one.amount or None, offers=tuple(one.offers)) for one in reply.yes
+        ),
+        words=tuple(reply.words),
+        why=reply.why,
+    )
 
 
 def _rulings(lists: Mapping[Ruling, Sequence[str]]) -> dict[str, Ruling | dict[str, Ruling]] | None:

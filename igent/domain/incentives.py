@@ -13,12 +13,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from igent.domain.notes import Passage
 from igent.domain.pricing import Line, to_cents
 from igent.domain.records import Registration
 
 __all__ = [
     "Amount",
     "AmountKind",
+    "BY_YIELD",
+    "Figure",
     "Incentive",
     "Standing",
     "StandingKind",
@@ -31,6 +34,9 @@ __all__ = [
 Timing = Literal["point-of-sale", "after-purchase", "yearly-estimate"]
 StandingKind = Literal["applies", "excluded", "undecided", "open"]
 AmountKind = Literal["dollar_amount", "percent", "dollars_per_unit"]
+
+# The reason of what is settled but for how much will be produced.
+BY_YIELD = "performance-based"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +51,24 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """An amount that a text names, and where."""
+
+    amount: Amount
+    passage: Passage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incentive:
     """An incentive as a market has read it; None in a condition means that there is no such condition.
 
     `areas` are those where it certainly applies, `uncertain_areas` those where perhaps only part of the households are
     covered (None: everywhere else, since where it applies is not known in full). `never_decided` names why code may
     never promise its amount; `low_income_unclear` marks one that is surely for low and medium incomes and perhaps for
-    others; `prose` is a condition to be judged.
+    others; `income_limit` marks one with a limit that no household fact settles. `prose` is a text with a condition to
+    be judged, as it stands at `prose_source`. `figures` are the amounts that code has read out of a text: of several
+    none is the `amount`, until a matcher has picked one. What is paid by the kWh that panels produce has the timing
+    `yearly-estimate`, and its rate as the amount, where that is known.
     """
 
     id: str
@@ -63,6 +80,7 @@ class Incentive:
     owner_status: frozenset[str] | None = None
     low_income: bool = False
     low_income_unclear: bool = False
+    income_limit: bool = False
     starts: date | None = None
     ends: date | None = None
     paused: bool = False
@@ -70,8 +88,16 @@ class Incentive:
     uncertain_areas: frozenset[str] | None = frozenset()
     never_decided: str | None = None
     prose: str | None = None
+    prose_source: str = ""
+    figures: tuple[Figure, ...] = ()
     excludes: frozenset[str] = frozenset()
     requires: frozenset[str] = frozenset()
+
+    @property
+    def choices(self) -> dict[str, Figure]:
+        """The amounts to pick from, by the id that models see; none where there is nothing to pick."""
+        several = self.figures if len(self.figures) > 1 else ()
+        return {f"a{number}": figure for number, figure in enumerate(several, start=1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,20 +169,22 @@ def _exclusion(incentive: Incentive, registration: Registration, as_of: date) ->
 
 def _obstacle(incentive: Incentive, registration: Registration) -> str | None:
     sure = incentive.areas is None or registration.area in incentive.areas
+    by_yield = incentive.timing == "yearly-estimate"
     checks = (
         (incentive.never_decided, incentive.never_decided is not None),
         ("fact-missing: geography", not sure),
         ("fact-missing: owner_status", incentive.owner_status is not None and registration.owner_status is None),
-        ("fact-missing: income", incentive.low_income),
+        ("fact-missing: income", incentive.low_income or incentive.income_limit),
         ("income-condition-unclear", incentive.low_income_unclear and registration.low_income is not True),
-        ("amount-unclear", incentive.amount is None),
+        ("amount-unclear", incentive.amount is None and not incentive.choices and not by_yield),
         ("prerequisite", bool(incentive.requires)),
+        (BY_YIELD, by_yield),
     )
     return next((code for code, stands in checks if stands), None)
 
 
 def _combined(found: Standing, barred: set[str]) -> Standing:
-    if found.incentive.id in barred and found.kind != "undecided":
+    if found.incentive.id in barred and (found.kind != "undecided" or found.reason == BY_YIELD):
         return Standing(incentive=found.incentive, kind="undecided", reason="not-combinable")
     return found
 

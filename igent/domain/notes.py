@@ -9,8 +9,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-__all__ = ["MAX_NOTE_CHARS", "MIN_QUOTATION_CHARS", "Mask", "NoteTooLongError", "clean_note", "occurs_in"]
+from igent.domain.records import Json
+
+__all__ = [
+    "MAX_NOTE_CHARS",
+    "MIN_QUOTATION_CHARS",
+    "Mask",
+    "NoteTooLongError",
+    "Passage",
+    "clean_note",
+    "maybe_passage",
+    "occurs_in",
+]
 
 Mask = tuple[re.Pattern[str], str]
 
@@ -46,6 +58,19 @@ class NoteTooLongError(ValueError):
     """The note is longer than `MAX_NOTE_CHARS`: a shortened note could mean another thing, so a person reads it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """Words of a text and where they stand in it: characters counted from 0, the one at `end` not included."""
+
+    text: str
+    start: int
+    end: int
+
+    def as_record(self) -> dict[str, Json]:
+        """The form in which prompts and orders show it."""
+        return {"text": self.text, "start": self.start, "end": self.end}
+
+
 def clean_note(text: str, masks: Sequence[Mask] = ()) -> str | None:
     """The note as one line of visible text, or None where nothing is left. Raises `NoteTooLongError`.
 
@@ -68,6 +93,16 @@ def occurs_in(words: str, note: str) -> bool:
     if len(quotation) < MIN_QUOTATION_CHARS:
         return False
     return re.search(rf"(?<!\w){re.escape(quotation)}(?!\w)", note.casefold()) is not None
+
+
+def maybe_passage(words: str, text: str) -> Passage | None:
+    """The first place where a text has `words`, as `occurs_in` compares them, in the text's own writing; or None."""
+    parts = words.split()
+    if len(" ".join(parts)) < MIN_QUOTATION_CHARS:
+        return None
+    pattern = r"\s+".join(map(re.escape, parts))
+    found = re.search(rf"(?<!\w){pattern}(?!\w)", text, re.IGNORECASE)
+    return None if found is None else Passage(text=found[0], start=found.start(), end=found.end())
 
 
 def _visible(char: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from igent.domain.incentives import Incentive, Standing, Timing, amount_of
+from igent.domain.estimates import Estimate, estimate_of
+from igent.domain.grounds import Proof
+from igent.domain.incentives import BY_YIELD, Incentive, Standing, Timing, amount_of
 from igent.domain.pricing import Line, lines_for, money
 from igent.domain.records import Json, Offer, Payment, Registration
 from igent.domain.verify import OrderDecision, OrderTask
@@ -16,13 +18,18 @@ __all__ = ["Grant", "Order", "build_order", "lends"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One incentive in an order: decided with its `amount`, or undecided with a `reason` and perhaps `at_most`."""
+    """One incentive in an order: decided with its `amount`, or undecided with a `reason`.
+
+    It may come with `at_most`, or with the `estimate` of a year where it is paid by yield. `proof` is what a matcher's
+    "yes" to it rests on; the incentive then has the amount that it is for.
+    """
 
     incentive: Incentive
     amount: Decimal | None = None
     reason: str | None = None
     at_most: Decimal | None = None
-    judged: bool = False
+    estimate: Estimate | None = None
+    proof: Proof | None = None
 
     def as_record(self) -> dict[str, Json]:
         """The entry in an order's `incentives`."""
@@ -30,9 +37,20 @@ class Grant:
         head: dict[str, Json] = {"id": found.id, "name": found.name}
         if self.amount is None:
             ceiling: dict[str, Json] = {} if self.at_most is None else {"at_most": money(self.at_most)}
-            return head | {"undecided": self.reason} | ceiling | {"source": found.source}
-        basis = "judged by prose" if self.judged else "rules"
-        return head | {"amount": money(self.amount), "basis": basis, "source": found.source, "timing": found.timing}
+            yearly = self.estimate.as_record() if self.estimate else {}
+            return head | {"undecided": self.reason} | ceiling | yearly | {"source": found.source} | self._judged()
+        basis = "judged by prose" if self.proof else "rules"
+        head |= {"amount": money(self.amount), "basis": basis, "source": found.source, "timing": found.timing}
+        return head | self._judged()
+
+    def _judged(self) -> dict[str, Json]:
+        """The words that a judgement rests on and those that name its amount, with their places in the file."""
+        if self.proof is None:
+            return {}
+        source: dict[str, Json] = {"source": self.incentive.prose_source}
+        stated: Json = self.proof.stated.as_record() | source if self.proof.stated else None
+        cited: dict[str, Json] = {"judgement": "plausible", "cited": self.proof.cited.as_record() | source}
+        return cited if stated is None else cited | {"amount_stated": stated}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +122,15 @@ def _grants(task: OrderTask, offer: Offer, decision: OrderDecision, lines: Seque
         ruling = decision.ruling(key, offer.id) if key else None
         if ruling == "no":
             continue
-        grant = _grant(standing, lines, ruled=ruling)
+        ground = decision.ground(key, offer.id) if key and ruling == "yes" else None
+        proof = ground.prove(standing.incentive) if ground else None
+        if standing.incentive.timing == "yearly-estimate":
+            yield _estimated(standing, lines, task.registration)
+            continue
+        grant = _grant(standing, lines, proof=proof if isinstance(proof, Proof) else None)
         at_most = min(left, _eligible(standing.incentive, lines))
         if grant.amount is not None and grant.amount > at_most:
-            grant = Grant(incentive=standing.incentive, reason="exceeds-price", at_most=at_most)
+            grant = replace(grant, amount=None, reason="exceeds-price", at_most=at_most)
         left -= grant.amount or Decimal(0)
         yield grant
 
@@ -117,18 +140,26 @@ def _eligible(incentive: Incentive, lines: Sequence[Line]) -> Decimal:
     return sum((line.price for line in lines if line.product.type in incentive.product_types), Decimal(0))
 
 
-def _grant(standing: Standing, lines: Sequence[Line], *, ruled: str | None) -> Grant:
-    incentive = standing.incentive
+def _grant(standing: Standing, lines: Sequence[Line], *, proof: Proof | None) -> Grant:
+    incentive = replace(standing.incentive, amount=proof.amount) if proof else standing.incentive
     amount = amount_of(incentive, lines)
     if standing.kind == "undecided":
         return Grant(
             incentive=incentive, reason=standing.reason, at_most=amount if standing.reason == "ceiling" else None
         )
-    if ruled == "unsure":
+    if standing.kind == "open" and proof is None:
         return Grant(incentive=incentive, reason="prose-condition")
     if amount is None:
-        return Grant(incentive=incentive, reason="amount-unclear")
-    return Grant(incentive=incentive, amount=amount, judged=ruled is not None)
+        return Grant(incentive=incentive, reason="amount-unclear", proof=proof)
+    return Grant(incentive=incentive, amount=amount, proof=proof)
+
+
+def _estimated(standing: Standing, lines: Sequence[Line], registration: Registration) -> Grant:
+    """What is paid by yield; a condition that is not settled is named before a fact that the estimate lacks."""
+    found, reason = estimate_of(standing.incentive, lines, registration), standing.reason or BY_YIELD
+    if isinstance(found, str):
+        return Grant(incentive=standing.incentive, reason=found if reason == BY_YIELD else reason)
+    return Grant(incentive=standing.incentive, reason=reason, estimate=found)
 
 
 def _line_record(line: Line) -> dict[str, Json]:

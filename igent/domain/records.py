@@ -25,6 +25,7 @@ __all__ = [
     "Registration",
     "Supplier",
     "Want",
+    "Yield",
 ]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -48,12 +49,26 @@ class Want:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Yield:
+    """What panels produce in a year on a household's roof, in kWh for each kWp of them.
+
+    `facts` are those of the household that decide it, `uncertainty` is how far off it may be, `source` who says so.
+    """
+
+    kwh_per_kwp: int
+    facts: Mapping[str, Json]
+    uncertainty: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """A household's registration as a market has read it.
 
     `facts` are the allow-listed fields that a prompt may show. `note` is the household's own words, already bounded
     and normalised, and still untrusted; `note_problem` is set instead where the words cannot be shown to a model.
-    `payment_method` is how it pays what is not financed, where that is a choice.
+    `payment_method` is how it pays what is not financed, where that is a choice. `solar_yield` is the name of the fact
+    that is missing where the yield of its roof is not known.
     """
 
     id: str
@@ -65,6 +80,7 @@ class Registration:
     low_income: bool | None = None
     owner_status: str | None = None
     payment_method: str | None = None
+    solar_yield: Yield | str = "solar_yield"
     note: str | None = None
     note_problem: str | None = None
     facts: Mapping[str, Json] = field(default_factory=dict)

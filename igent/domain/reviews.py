@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from igent.domain.allocation import Place
@@ -96,7 +96,7 @@ def _order(choice: Choice, case: Open) -> OrderDecision:
     found = case.order if keep and case.order else PLAIN_ORDER
     if choice.payment is None:
         return found
-    return OrderDecision(payment=choice.payment, incentives=found.incentives, words=found.words)
+    return replace(found, payment=choice.payment)
 
 
 def _fit(case: Open) -> tuple[tuple[str, ...], ...]:

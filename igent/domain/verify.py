@@ -1,7 +1,8 @@
 """What a reply is worth: proven, plausible, undecided or violated. A model's word alone is never enough.
 
 Phase 1 without a note has one proven answer: all candidates in one tier. With a note any grouping of candidates that
-quotes the note is plausible. Phase 2 is proven when there is nothing to judge or everything to judge is left open.
+quotes the note is plausible. Phase 2 is proven when there is nothing to judge or everything to judge is left open; a
+"yes" quotes the text of its incentive and picks one of the amounts that code has read there, where there are several.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from igent.domain.grounds import Ground, Proof
 from igent.domain.incentives import Standing
 from igent.domain.notes import occurs_in
 from igent.domain.records import Json, Offer, Payment, Registration
@@ -77,10 +79,14 @@ class MatchDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderDecision:
-    """The payment type (None: undecided) and a ruling per open incentive, for all offers or per offer id."""
+    """The payment type (None: undecided) and a ruling per open incentive, for all offers or per offer id.
+
+    `words` are quotations of the note, `grounds` what each "yes" rests on.
+    """
 
     payment: Payment | None
     incentives: Mapping[str, Ruling | Mapping[str, Ruling]]
+    grounds: tuple[Ground, ...] = ()
     words: tuple[str, ...] = ()
     why: str = ""
 
@@ -89,10 +95,17 @@ class OrderDecision:
         ruling = self.incentives.get(incentive_id, "unsure")
         return ruling if isinstance(ruling, str) else ruling.get(offer_id, "unsure")
 
+    def ground(self, incentive_id: str, offer_id: str) -> Ground | None:
+        """What a "yes" for one offer rests on."""
+        own = (one for one in self.grounds if one.id == incentive_id)
+        return next((one for one in own if not one.offers or offer_id in one.offers), None)
+
     def as_record(self) -> dict[str, Json]:
-        """The typed part, without free text: what a critic is shown."""
+        """The typed part, without free text: what a critic is shown. No `grounds` where nothing was granted."""
         rulings: dict[str, Json] = {k: v if isinstance(v, str) else dict(v) for k, v in self.incentives.items()}
-        return {"payment": self.payment, "incentives": rulings, "words": list(self.words)}
+        grounds: list[Json] = [ground.as_record() for ground in self.grounds]
+        quoted: dict[str, Json] = {"grounds": grounds} if grounds else {}
+        return {"payment": self.payment, "incentives": rulings, **quoted, "words": list(self.words)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +145,8 @@ def verify_match(decision: MatchDecision, task: MatchTask) -> Verdict:
 def verify_order(decision: OrderDecision, task: OrderTask) -> Verdict:
     """Judge a phase-2 decision: the payment against the note, the rulings against the open incentives."""
     note = task.registration.note
-    violations = [*_ruling_violations(decision, task), *_word_violations(decision.words, note)]
+    violations = [*_ruling_violations(decision, task), *_ground_violations(decision, task)]
+    violations += _word_violations(decision.words, note)
     if decision.payment == "loan" and note is None:
         violations.append(Violation(code="payment-without-note", detail="without a note the payment is cash"))
     if decision.payment == "loan" and note is not None and not decision.words:
@@ -185,6 +199,15 @@ def _ruling_violations(decision: OrderDecision, task: OrderTask) -> Iterable[Vio
     for key in open_ids:
         if key not in decision.incentives:
             yield Violation(code="incentive-missing", detail=key)
+
+
+def _ground_violations(decision: OrderDecision, task: OrderTask) -> Iterable[Violation]:
+    for key, standing in task.open_ids.items():
+        for offer in task.offers:
+            if decision.ruling(key, offer.id) == "yes":
+                found = (decision.ground(key, offer.id) or Ground(id=key, words="")).prove(standing.incentive)
+                if not isinstance(found, Proof):
+                    yield Violation(code=found[0], detail=found[1])
 
 
 def _rulings(decision: OrderDecision, key: str) -> set[str]:

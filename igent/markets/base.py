@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from igent.domain.incentives import Incentive
+from igent.domain.notes import Mask
 from igent.domain.records import Json, Offer, Registration, Supplier
 
 __all__ = ["Facts", "Market", "Shown"]
@@ -18,7 +19,8 @@ Facts = Mapping[str, Json]
 class Shown:
     """What one prompt shows, read back from its text: all that a stand-in for a model may decide by.
 
-    `offers` are `offer_facts` with their ids, `incentives` have `id`, `name` and `text`, `proposal` is what a critic
+    `offers` are `offer_facts` with their ids, `incentives` have `id`, `name`, `text`
+    and, where there are several to pick from, `amounts`, `proposal` is what a critic
     is asked about. `task` is `match` or `order`.
     """
 
@@ -36,6 +38,7 @@ class Market(Protocol):
     __name__: str
     AREA: str  # what prompts call a household's area
     CURRENCY: str
+    MASKS: tuple[Mask, ...]  # what identifies somebody here, besides what does everywhere
     REGISTRATION_FIELDS: frozenset[str]
     PRIVATE_FIELDS: frozenset[str]
 

@@ -12,8 +12,10 @@ _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_ISO = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
-_WORDS = re.compile(r"(\d{1,2})\s+([a-z]+)\.?,?\s+(\d{4})", re.IGNORECASE)
+_ISO = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?")
+_WORDS = re.compile(r"([0-9]{1,2})\s+([a-z]+)\.?,?\s+([0-9]{4})", re.IGNORECASE)
+# 1900-01-01 and 9999-12-31 are how databases write that there is no limit; a year before is a slip of the keyboard.
+_FIRST_YEAR = 1900
 _OPEN = re.compile(r"no (end|start) date|open|ongoing|none", re.IGNORECASE)
 
 
@@ -26,10 +28,16 @@ def read_date(text: str | None, *, last: bool) -> date | None:
         return None
     if found := _ISO.fullmatch(text):
         year, month, day = (None if part is None else int(part) for part in found.groups())
-        return _edge(year or 0, month, day, last=last)
+        return _believed(_edge(year or 0, month, day, last=last))
     if (found := _WORDS.fullmatch(text)) and (months := _months_like(found[2].lower())):
-        return date(int(found[3]), months[0], int(found[1]))
+        return _believed(date(int(found[3]), months[0], int(found[1])))
     raise ValueError(f"{text!r} is not a date like 2025-12-31, 2025 or 1 jan 2024")
+
+
+def _believed(day: date) -> date:
+    if day.year < _FIRST_YEAR:
+        raise ValueError(f"{day} is before {_FIRST_YEAR}")
+    return day
 
 
 def _edge(year: int, month: int | None, day: int | None, *, last: bool) -> date:

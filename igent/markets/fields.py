@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,11 +11,14 @@ from decimal import Decimal
 from igent.domain.records import Json
 from igent.errors import InputError
 
-__all__ = ["FieldError", "Fields", "object_at"]
+__all__ = ["FieldError", "Fields", "MAX_COUNT", "alike", "object_at", "refuse_currency"]
 
 # Beyond these a number is a slip of the keyboard: a million pieces, a billion dollars.
 MAX_COUNT = 1_000_000
 MAX_MONEY = Decimal(10) ** 9
+# An id is typed and printed; the longest text of a schema in use, an incentive's prose, has a thousand characters.
+MAX_ID_CHARS = 128
+MAX_TEXT_CHARS = 10_000
 
 _NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
@@ -38,6 +42,15 @@ class Fields:
         """What is wrong with a field of this object."""
         return FieldError(field, problem, self.pointer)
 
+    def identifier(self, field: str) -> str:
+        """A text that somebody can copy: short, and without characters that cannot be seen."""
+        value = self.text(field)
+        if len(value) > MAX_ID_CHARS:
+            raise self.error(field, f"has {len(value)} characters; at most {MAX_ID_CHARS} are needed")
+        if not value.isprintable():
+            raise self.error(field, "has characters that cannot be seen; type it again")
+        return value
+
     def text(self, field: str) -> str:
         """A string that is not blank; a whole number counts as its digits."""
         value = self.maybe_text(field)
@@ -45,14 +58,18 @@ class Fields:
             raise self.error(field, "is missing or empty; a text is needed")
         return value
 
-    def maybe_text(self, field: str) -> str | None:
-        """A string, or None where the field is missing, null or blank."""
+    def maybe_text(self, field: str, *, most: int = MAX_TEXT_CHARS) -> str | None:
+        """A string of at most so many characters, or None where the field is missing, null or blank."""
         value = self.values.get(field)
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if value is not None and not isinstance(value, str):
             raise self.error(field, f"is {_kind(value)}; a text is needed")
-        return value.strip() or None if value is not None else None
+        if value is None:
+            return None
+        if len(value) > most:
+            raise self.error(field, f"has {len(value)} characters; at most {most} are needed")
+        return value.strip() or None
 
     def count(self, field: str) -> int:
         """A whole number of at least 0."""
@@ -144,6 +161,23 @@ def object_at(value: Json, *, file: str, path: str) -> Fields:
     if not isinstance(value, dict):
         raise InputError(file=file, place=path, problem=f"is {_kind(value)}", remedy="An object is needed here")
     return Fields(value, f"{file}#{path}")
+
+
+def alike(text: str) -> str:
+    """One text for those that a person takes for the same: whatever their case, spaces and Unicode form."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def refuse_currency(fields: Fields, currency: str) -> None:
+    """Raise `FieldError` where an object, or anything in it, names another currency than that of the market."""
+    for key, value in fields.values.items():
+        if key.lower() == "currency" and value not in (currency, None, ""):
+            raise fields.error(key, f"is {str(value)[:40]!r}; all prices of this market are in {currency}")
+        inner = value if isinstance(value, list) else [value]
+        for index, one in enumerate(inner):
+            if isinstance(one, dict):
+                place = f"/{index}" if inner is value else ""
+                refuse_currency(Fields(one, f"{fields.pointer}/{key}{place}"), currency)
 
 
 def _kind(value: Json) -> str:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
 
 from igent.errors import RunStopped, leaf
 
 __all__ = ["Halt"]
+
+T = TypeVar("T")
 
 
 class Halt:
@@ -39,23 +44,37 @@ class Halt:
 
     async def rest(self, sleep: Callable[[float], Awaitable[None]], seconds: float) -> None:
         """Sleep, but no longer than until the run is to end."""
+        with suppress(RunStopped):
+            await self.before(partial(sleep, seconds))
 
-        async def nap() -> None:
-            await sleep(seconds)
+    async def wait(self) -> None:
+        """Return as soon as the run is to end."""
+        with suppress(RunStopped):
+            await self.before(asyncio.Event().wait)
 
-        def wake() -> None:
-            napping.cancel()
+    async def before(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What comes of `work`, which is cancelled as soon as the run is to end. Raises `RunStopped` then."""
+        results = list[T]()
 
-        self._told.append(wake)
+        async def working() -> None:
+            results.append(await work())
+
+        def end() -> None:
+            task.cancel()
+
+        self._told.append(end)
         try:
             async with asyncio.TaskGroup() as group:
-                napping = group.create_task(nap())
+                task = group.create_task(working())
                 if self.is_set():
-                    wake()
+                    end()
         except ExceptionGroup as group:
             raise leaf(group) from None
         finally:
-            self._told.remove(wake)
+            self._told.remove(end)
+        if not results:
+            self.check()
+        return results[0]
 
     def check(self) -> None:
         """Raise `RunStopped` where the run is to end."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from typing import cast
 
 from igent import codec
 from igent.accounting.usage import Usage
 from igent.dialogue.prompts import read_shown
 from igent.dialogue.replies import order_reply
+from igent.domain.grounds import Ground
 from igent.domain.records import Json
 from igent.markets.base import Facts, Market, Shown
 from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, chunks
@@ -81,12 +83,18 @@ def _critique(own: dict[str, Json], shown: Shown) -> dict[str, Json]:
     """Approve what one would have answered oneself; where one would not have answered, say so."""
     proposal = shown.proposal or {}
     differing = [key for key in ("fit", "payment", "incentives") if own.get(key) != proposal.get(key)]
-    if not differing:
+    if not differing and _amounts(own) == _amounts(proposal):
         return {"verdict": "approve", "codes": [], "why": "agrees with the rules"}
-    if own.get(differing[0]) is None or _open_rulings(own, proposal):
+    if differing and (own.get(differing[0]) is None or _open_rulings(own, proposal)):
         return {"verdict": "undecided", "codes": [], "why": "not for rules to judge"}
-    code = {"fit": "tier-order", "payment": "payment", "incentives": "incentive"}[differing[0]]
-    return {"verdict": "veto", "codes": [code], "why": "differs"}
+    codes = {"fit": "tier-order", "payment": "payment"}
+    return {"verdict": "veto", "codes": [codes.get("".join(differing[:1]), "incentive")], "why": "differs"}
+
+
+def _amounts(decision: Facts) -> dict[tuple[str, str], str | None]:
+    """Which amount each yes is for, by incentive and offer ("" for all), whatever words it quotes."""
+    grounds = [Ground.from_record(one) for one in cast(list[Facts], decision.get("grounds", []))]
+    return {(one.id, offer): one.amount for one in grounds for offer in one.offers or ("",)}
 
 
 def _open_rulings(own: dict[str, Json], proposal: Facts) -> bool:

@@ -115,8 +115,8 @@ def _wrong_id(text: str, kind: str) -> str:
     if kind == "match":
         return text.replace('"fit":[[', '"fit":[["o0",', 1).replace('"fit":null', '"fit":[["o0"]]', 1)
     if kind == "order":
-        spoiled = text.replace('"yes":[', '"yes":["i0",', 1)
-        return spoiled if spoiled != text else text.replace("{", '{"yes":["i0"],', 1)
+        spoiled = text.replace('"no":[', '"no":["i0",', 1)
+        return spoiled if spoiled != text else text.replace("{", '{"no":["i0"],', 1)
     return text.replace('"verdict":"', '"verdict":"maybe-', 1)
 
 

@@ -1,153 +1,186 @@
-"""Arrays of rows: where one is in a file, and streaming a large one through ijson in bounded memory.
+"""Arrays of rows in chunks: whole rows are cut off as they come, and parsed some hundreds at a time.
 
-A streamed array gives the same rows as `codec`, but for two corners: an integer beyond 2**63 - 1 either way is an
-error here (`codec` keeps or rounds it), and half of a surrogate pair, such as a lone `\\ud800`, is replaced (`codec`
-refuses it).
+A piece of text that begins where a row begins and is an array between brackets of its own ends where a row ends,
+whatever stands in it. So the last `},` is tried first, which in files of flat rows it always is; only where that fails
+are the tokens gone through.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
-from typing import Protocol
+from collections.abc import Iterator
 
-import ijson  # type: ignore[import-untyped]  # it ships no types
-
+from igent import codec
 from igent.domain.records import Json
 from igent.errors import InputError
-from igent.store.rows import CHUNK_BYTES, ROW_BYTES, input_error, load
+from igent.store import strict
+from igent.store.rows import ROW_BYTES, broken, input_error, load
 
-__all__ = ["ByteSource", "array_of", "array_start", "stream_array"]
-
-
-def array_of(file: str, value: Json) -> tuple[list[Json], str]:
-    """The rows of a parsed file and the JSON pointer of their array: "" or "/<the only key>"."""
-    if isinstance(value, list):
-        return value, ""
-    if isinstance(value, dict) and len(value) == 1:
-        ((key, rows),) = value.items()
-        if isinstance(rows, list):
-            return rows, _pointer(key)
-    raise _shape_error(file)
-
+__all__ = ["ArraySplitter"]
 
 # The object around an array: its brace, its first key and the colon.
-_AROUND = re.compile(rb'\s*\{\s*("(?:[^"\\]|\\.)*")\s*:\s*(?=\[)')
+_AROUND = re.compile(rb'\s*\{\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:\s*(?=\[)', re.DOTALL)
+_WHITE = b" \t\r\n"
+_NOT_ASCII = bytes(range(128, 256))
 
 
-def array_start(file: str, text: bytes) -> tuple[int, str]:
-    """Where in the start of a file its array opens, and the JSON pointer of that array, as `array_of` has it."""
-    if text.lstrip().startswith(b"["):
-        return 0, ""  # ijson skips white space
-    if around := _AROUND.match(text):
-        return around.end(), _pointer(str(load(file, around[1])))
-    raise _shape_error(file)
+class ArraySplitter:
+    """An array, or an object whose only member is one, fed in chunks of any size; `head` is the first.
+
+    `base` is the JSON pointer of the array: "" or "/<the only key>". Whatever is refused is an `InputError` with line
+    and column; a row of more than about `ROW_BYTES` is.
+    """
+
+    def __init__(self, file: str, head: bytes) -> None:
+        self._file, self._rows, self._line, self._column = file, 0, 1, 1
+        self._rest, self._closed = head, False
+        around = _AROUND.match(head)
+        self.base = _pointer(str(load(file, around[1]))) if around else ""
+        self._wrapped = around is not None
+        start = around.end() if around else len(head) - len(head.lstrip(_WHITE))
+        if head[start : start + 1] != b"[":
+            mistake = _maybe_mistake(head)
+            raise broken(file, mistake) if mistake else self._shape_error()
+        self._skip(start + 1)
+
+    def feed(self, chunk: bytes) -> list[Json]:
+        """The rows that this chunk completes, but for the last."""
+        self._rest += chunk
+        if self._closed:
+            self._end()
+            return []
+        try:
+            comma = self._rest.rfind(b"},") + 1
+            return self._cut(comma) if comma else self._search()
+        except codec.DecodeError:
+            return self._search()
+
+    def finish(self) -> list[Json]:
+        """The rest of the rows. Raises `InputError` where the array, or the object around it, is not closed."""
+        rows = [] if self._closed else self._search()
+        if not self._closed:
+            raise self._cut_off()
+        if self._wrapped:
+            raise self._broken("the object around the array is not closed")
+        return rows
+
+    @property
+    def _opening(self) -> bytes:
+        """What stands before a piece: a row that is there already makes an empty place beside a comma an error."""
+        return b"[0," if self._rows else b"["
+
+    def _search(self) -> list[Json]:
+        """The rows up to the last end of a row that is in the text."""
+        last, closes = max(_ends(self._rest), default=(-1, False))
+        if last < 0:
+            if len(self._rest) > ROW_BYTES:
+                raise self._too_long()
+            return []
+        try:
+            rows = self._cut(last)
+        except codec.DecodeError as exc:
+            raise self._located(exc, opening=self._opening) from exc
+        self._closed = closes
+        if closes:
+            self._end()
+        return rows
+
+    def _cut(self, end: int) -> list[Json]:
+        """Parse and skip the rows before `end`, and what ends them. Raises `codec.DecodeError`."""
+        rows = strict.load(self._opening + self._rest[:end] + b"]")
+        assert isinstance(rows, list)
+        if self._rows:
+            del rows[0]
+        self._rows += len(rows)
+        self._skip(end + 1)
+        return rows
+
+    def _skip(self, size: int) -> None:
+        text, self._rest = self._rest[:size], self._rest[size:]
+        lines = text.count(b"\n")
+        self._line, self._column = self._line + lines, 1 if lines else self._column
+        self._column += len(text[text.rfind(b"\n") + 1 :].decode())
+
+    def _end(self) -> None:
+        """What may stand behind the array: white space, and one brace where an object is around it."""
+        self._skip(len(self._rest) - len(self._rest.lstrip(_WHITE)))
+        if self._wrapped and self._rest.startswith(b"}"):
+            self._wrapped = False
+            self._skip(1)
+            self._end()
+        elif self._wrapped and self._rest.startswith(b","):
+            raise self._shape_error()
+        elif self._rest:
+            raise self._broken("more behind the end of the array")
+
+    def _cut_off(self) -> InputError:
+        try:
+            strict.load(self._opening + self._rest)
+        except codec.DecodeError as exc:
+            return self._located(exc, opening=self._opening)
+        raise AssertionError("the array is closed")
+
+    def _too_long(self) -> InputError:
+        if mistake := _maybe_mistake(self._opening + self._rest):
+            return self._located(mistake, opening=self._opening)
+        return self._broken(f"a row longer than {ROW_BYTES} bytes")
+
+    def _shape_error(self) -> InputError:
+        problem = "neither an array of rows, nor an object whose only member is one, nor JSON Lines"
+        remedy = "Keep the array alone, or name JSON Lines .jsonl"
+        return input_error(self._file, problem, place="top level", remedy=remedy)
+
+    def _broken(self, problem: str) -> InputError:
+        """What is wrong right here."""
+        return self._located(codec.DecodeError(problem, line=1, column=1), opening=b"")
+
+    def _located(self, exc: codec.DecodeError, *, opening: bytes) -> InputError:
+        """What is wrong in the text behind `opening`: its place in the file, and the last good row (0-based)."""
+        before = self._column - 1 - len(opening) if exc.line == 1 else 0
+        place = codec.DecodeError(exc.problem, line=self._line + exc.line - 1, column=exc.column + before)
+        rows = self._rows + _good(self._rest)
+        return broken(self._file, place, place=f", after row {rows - 1}" if rows else ", in row 0")
+
+
+def _good(text: bytes) -> int:
+    """How many rows of a broken text come before the first that is broken."""
+    start = number = 0
+    for end, _ in _ends(text):
+        try:
+            strict.load(text[start:end])
+        except codec.DecodeError:
+            break
+        start, number = end + 1, number + 1
+    return number
+
+
+def _maybe_mistake(text: bytes) -> codec.DecodeError | None:
+    """What is wrong with a text that may break off; None where it is only that."""
+    try:
+        strict.load(text.rstrip(_NOT_ASCII))
+    except codec.DecodeError as exc:
+        return None if exc.problem == strict.BREAKS_OFF else exc
+    return None
 
 
 def _pointer(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
-def _shape_error(file: str) -> InputError:
-    problem = "neither an array of rows, nor an object whose only member is one, nor JSON Lines"
-    return input_error(file, problem, place="top level", remedy="Keep the array alone, or name JSON Lines .jsonl")
-
-
-class ByteSource(Protocol):
-    """An open file, of which `stream_array` gets the first `CHUNK_BYTES` and reads the rest."""
-
-    @property
-    def path(self) -> str: ...
-
-    async def read(self, size: int) -> bytes: ...
-
-    async def seek(self, offset: int) -> None: ...
-
-
-async def stream_array(source: ByteSource, text: bytes, *, start: int) -> AsyncGenerator[Json, None]:
-    """The rows of a large array that opens at `start` in `text`, the first chunk of its file.
-
-    Raises `InputError` with the last complete row (0-based) where the array breaks off, is not JSON, or has a row
-    longer than about `ROW_BYTES`.
-    """
-    feed = _ArrayFeed(source, text, start=start)
-    try:
-        # ijson pulls: its push interface takes twice as long for the same rows.
-        rows: AsyncIterator[Json] = ijson.items_async(feed, "item", use_float=True, buf_size=CHUNK_BYTES)
-        async for row in rows:
-            feed.rows += 1
-            yield row
-    except (ijson.JSONError, UnicodeDecodeError) as exc:
-        await source.seek(CHUNK_BYTES)
-        again = _ArrayFeed(source, text, start=start)
-        await _count_rows(again)
-        raise again.error(f"not JSON: {_reason(exc)}") from exc
-    if not feed.closed:
-        raise feed.error("not JSON: the object around the array is not closed")
-
-
-async def _count_rows(feed: _ArrayFeed) -> None:
-    """Count up to the break: pulling loses the rows of the chunk that it fails in, the push interface keeps them."""
-    rows = ijson.sendable_list()
-    parser = ijson.items_coro(rows, "item", use_float=True)
-    with suppress(ijson.JSONError, UnicodeDecodeError):
-        while chunk := await feed.read(CHUNK_BYTES):
-            parser.send(chunk)
-            feed.rows += len(rows)
-            rows.clear()
-    feed.rows += len(rows)
-
-
-def _reason(exc: Exception) -> str:
-    """What ijson found, without the excerpt of the file in the lines below it."""
-    text = re.split(r"\n|\\n", str(exc).removeprefix("b'"))[0]
-    if isinstance(exc, UnicodeDecodeError) or "UTF8" in text:
-        return "a byte that is not UTF-8"
-    return "it breaks off" if "premature EOF" in text else text.rstrip(".")
-
-
-class _ArrayFeed:
-    """What ijson reads: an array without the object around it, whose closing brace is held back until the end.
-
-    Whoever takes the rows counts them in `rows`.
-    """
-
-    def __init__(self, source: ByteSource, text: bytes, *, start: int) -> None:
-        self.rows = 0
-        self._source, self._head, self._wrapped = source, text[start:], start > 0
-        self._held, self._rows_before, self._bytes_since_row = b"", 0, 0
-
-    @property
-    def closed(self) -> bool:
-        return not self._wrapped or self._held.startswith(b"}")
-
-    def error(self, problem: str) -> InputError:
-        place = f"after row {self.rows - 1}" if self.rows else "in row 0"
-        return input_error(self._source.path, problem, place=place)
-
-    async def read(self, size: int) -> bytes:
-        if not size:  # ijson asks for no bytes to see of which type they are
-            return b""
-        while chunk := self._head or await self._source.read(size):
-            self._head = b""
-            self._bound(len(chunk))
-            if text := self._unwrapped(chunk):
-                return text
-        return b""
-
-    def _bound(self, size: int) -> None:
-        if self.rows != self._rows_before:
-            self._rows_before, self._bytes_since_row = self.rows, 0
-        if self._bytes_since_row > ROW_BYTES:
-            raise self.error(f"a row longer than {ROW_BYTES} bytes")
-        self._bytes_since_row += size
-
-    def _unwrapped(self, chunk: bytes) -> bytes:
-        """The chunk without what may be the end of the object, before which the one held back last time."""
-        if not self._wrapped:
-            return chunk
-        text = self._held + chunk
-        body = text.rstrip().removesuffix(b"}")
-        self._held = text[len(body) :]
-        return body
+def _ends(text: bytes) -> Iterator[tuple[int, bool]]:
+    """Where the rows end in a text that begins with one: commas, and at last whether the array closes there."""
+    depth = 0
+    for token in strict.TOKENS.finditer(text):
+        kind = token.lastgroup
+        if kind == "open":
+            depth += 1
+        elif kind == "close":
+            depth -= 1
+            if depth < 0:
+                if token["close"] == b"]":
+                    yield token.start(), True
+                return
+        elif kind == "comma" and not depth:
+            yield token.start(), False
+        elif kind == "open_text":
+            return

@@ -8,90 +8,43 @@ publish, so that the copies stay linear in total, is the caller's rule.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from igent.codec import dump_pretty
 from igent.domain.records import Json
-from igent.errors import JournalError, OptionError
+from igent.store.disk import DISK, Disk
+from igent.store.places import TEMPORARY, disk_errors, make_place
 
-__all__ = ["Outputs", "SPILL_BYTES", "atomic_write", "locked", "point_latest", "sync_directory"]
+__all__ = ["Outputs", "SPILL_BYTES"]
 
 _MANIFEST = "manifest.json"
-
-# Says whose it is: `--out` may name a directory that holds other people's temporary files.
-_TEMPORARY = ".igent.tmp"
 _PART = ".igent.part"
 
 # Some thousand registrations' rows: enough to write in large pieces, and little beside what a run needs anyway.
 SPILL_BYTES = 8 * 2**20
 
 
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable; syncing a file does not do that."""
-    _sync(directory, os.O_DIRECTORY)
-
-
-def atomic_write(path: Path, data: bytes) -> None:
-    """Write a whole file, mode 0600, that is there durably and completely or not at all."""
-    with _replacing(path) as file:
-        file.write(data)
-    sync_directory(path.parent)
-
-
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold a run directory for this process alone; the kernel lets go of it when the process ends, however it ends.
+def _replacing(path: Path, disk: Disk) -> Iterator[tuple[Path, int]]:
+    """A new file, by name and descriptor, that takes the place of `path`, synced, when the block ends without an error.
 
-    Raises `OptionError` where another process holds it, or where there is none.
+    That the new one is there under the name is durable only once the directory is synced.
     """
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as exc:
-        raise OptionError(f"there is no run in {str(directory)!r}", remedy="Name the directory of a run") from exc
-    try:
-        _hold(descriptor, directory)
-        yield
-    finally:
-        os.close(descriptor)
+    temporary = path.with_name(path.name + TEMPORARY)
+    with disk.opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
+        yield temporary, descriptor
+        disk.sync(descriptor)
+    disk.replace(temporary, path)
 
 
-def _hold(descriptor: int, directory: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        problem = f"another igent is at work in {str(directory)!r}"
-        raise OptionError(problem, remedy="Wait until it has ended, or stop it, then resume the run") from exc
-
-
-def point_latest(directory: Path) -> None:
-    """Make the link `latest` beside a run directory lead to it."""
-    link, temporary = directory.parent / "latest", directory.parent / f"latest{_TEMPORARY}"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(directory.name, target_is_directory=True)
-    temporary.replace(link)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path`, synced, when the block ends without an error."""
-    temporary = path.with_name(path.name + _TEMPORARY)
-    with open(temporary, "wb", opener=_private) as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def _write_whole(path: Path, data: bytes, disk: Disk) -> None:
+    with _replacing(path, disk) as (_, descriptor):
+        disk.write_all(descriptor, data, at=0)
 
 
 class _Sum:
@@ -118,31 +71,30 @@ class _Array:
     Rows go to a part file beside it; publishing copies that inside the kernel and closes the copy.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._part = path, path.with_name(path.name + _PART)
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self._path, self._part, self._disk = path, path.with_name(path.name + _PART), disk
         self._body = _Sum()
         self._published_bytes = -1
 
     def write(self, rows: Sequence[bytes]) -> None:
         if not self._body.length_bytes:
-            _extend(self._part, self._body, b"[")
+            _extend(self._part, self._body, b"[", self._disk)
         if rows:
             separator = b",\n" if self._body.length_bytes > 1 else b"\n"
-            _extend(self._part, self._body, separator + b",\n".join(rows))
+            _extend(self._part, self._body, separator + b",\n".join(rows), self._disk)
 
     def publish(self) -> None:
         if self._body.length_bytes != self._published_bytes:
-            with _replacing(self._path) as file:
-                shutil.copyfile(self._part, file.name)
-                file.seek(self._body.length_bytes)
-                file.write(self._closing)
+            with _replacing(self._path, self._disk) as (temporary, descriptor):
+                self._disk.copy(self._part, temporary)
+                self._disk.write_all(descriptor, self._closing, at=self._body.length_bytes)
             self._published_bytes = self._body.length_bytes
 
     def entry(self) -> dict[str, Json]:
         return self._body.entry(self._closing)
 
     def close(self) -> None:
-        self._part.unlink(missing_ok=True)
+        self._disk.remove(self._part)
 
     @property
     def _closing(self) -> bytes:
@@ -153,29 +105,30 @@ class _Lines:
     """A file of lines; a part file until its first publication, which replaces what an earlier run left there, and then
     extended in place, so that it may be ahead of the manifest."""
 
-    def __init__(self, path: Path, header: bytes) -> None:
-        self._path, self._part = path, path.with_name(path.name + _PART)
+    def __init__(self, path: Path, header: bytes, disk: Disk) -> None:
+        self._path, self._part, self._disk = path, path.with_name(path.name + _PART), disk
         self._header = [header] if header else []
         self._body = _Sum()
-        self._published = False
+        self._begun = self._published = False
 
     def write(self, rows: Sequence[bytes]) -> None:
-        begun = self._published or self._part.exists()
-        lines = b"".join(row + b"\n" for row in (rows if begun else [*self._header, *rows]))
-        if lines or not begun:
-            _extend(self._path if self._published else self._part, self._body, lines)
+        lines = b"".join(row + b"\n" for row in (rows if self._begun else [*self._header, *rows]))
+        if lines or not self._begun:
+            _extend(self._path if self._published else self._part, self._body, lines, self._disk)
+            self._begun = True
 
     def publish(self) -> None:
-        _sync(self._path if self._published else self._part)
+        with self._disk.opened(self._path if self._published else self._part, os.O_WRONLY) as descriptor:
+            self._disk.sync(descriptor)
         if not self._published:
-            self._part.replace(self._path)
+            self._disk.replace(self._part, self._path)
             self._published = True
 
     def entry(self) -> dict[str, Json]:
         return self._body.entry()
 
     def close(self) -> None:
-        self._part.unlink(missing_ok=True)
+        self._disk.remove(self._part)
 
 
 class Outputs:
@@ -186,15 +139,18 @@ class Outputs:
     publication it changes nothing that can be seen. A disk that refuses is a `JournalError`, final for this object.
     """
 
-    def __init__(self, directory: Path, *, arrays: Sequence[str], lines: Mapping[str, bytes]) -> None:
-        self._directory = directory
-        self._files: dict[str, _Array | _Lines] = {name: _Array(directory / name) for name in arrays}
-        self._files |= {name: _Lines(directory / name, header) for name, header in lines.items()}
+    def __init__(
+        self, directory: Path, *, arrays: Sequence[str], lines: Mapping[str, bytes], disk: Disk = DISK
+    ) -> None:
+        self._directory, self._disk = directory, disk
+        self._files: dict[str, _Array | _Lines] = {name: _Array(directory / name, disk) for name in arrays}
+        self._files |= {name: _Lines(directory / name, header, disk) for name, header in lines.items()}
         self._pending: dict[str, list[bytes]] = {name: [] for name in self._files}
         self._pending_bytes = 0
         self._documents: dict[str, dict[str, Json]] = {}
         self._busy = False
-        _prepare(directory)
+        with disk_errors(directory):
+            _prepare(directory, disk)
 
     @property
     def crowded(self) -> bool:
@@ -223,8 +179,9 @@ class Outputs:
     def close(self) -> None:
         """Remove the part files: after this nothing more can be published."""
         self._busy = True
-        for file in self._files.values():
-            file.close()
+        with disk_errors(self._directory):
+            for file in self._files.values():
+                file.close()
 
     async def _in_thread(self, work: Callable[[Mapping[str, list[bytes]]], None]) -> None:
         self._busy = True
@@ -232,14 +189,13 @@ class Outputs:
         self._pending_bytes = 0
         # Not asyncio.to_thread: a cancelled one leaves its thread behind, writing.
         running = asyncio.get_running_loop().run_in_executor(None, work, batch)
-        try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.wait([running])
-            raise
-        except OSError as exc:
-            problem, remedy = f"cannot be written: {exc.strerror}", "See to the disk, then resume: nothing is lost"
-            raise JournalError(path=str(exc.filename or self._directory), problem=problem, remedy=remedy) from exc
+        with disk_errors(self._directory):
+            try:
+                await asyncio.shield(running)
+            except asyncio.CancelledError:
+                await asyncio.wait([running])
+                running.result()  # what the disk refused meanwhile goes before the cancellation
+                raise
 
     def _write_rows(self, batch: Mapping[str, list[bytes]]) -> None:
         for name, rows in batch.items():
@@ -253,40 +209,31 @@ class Outputs:
         for name, data in documents.items():
             self._write_document(name, data)
         # The files have their names before a manifest describes them.
-        sync_directory(self._directory)
+        self._disk.sync_directory(self._directory)
         entries = {name: file.entry() for name, file in self._files.items()} | self._documents
         manifest = {"journal_bytes": journal_bytes, "files": entries}
-        atomic_write(self._directory / _MANIFEST, dump_pretty(manifest))
+        _write_whole(self._directory / _MANIFEST, dump_pretty(manifest), self._disk)
+        self._disk.sync_directory(self._directory)
         self._busy = False
 
     def _write_document(self, name: str, data: bytes) -> None:
         entry = _Sum(data).entry()
         if self._documents.get(name) != entry:
-            with _replacing(self._directory / name) as file:
-                file.write(data)
+            _write_whole(self._directory / name, data, self._disk)
             self._documents[name] = entry
 
 
-def _extend(path: Path, body: _Sum, data: bytes) -> None:
+def _extend(path: Path, body: _Sum, data: bytes, disk: Disk) -> None:
     """Append to a private file, which is made where it is missing; not synced."""
-    with open(path, "ab", opener=_private) as file:
-        file.write(data)
+    with disk.opened(path, os.O_WRONLY | os.O_CREAT) as descriptor:
+        disk.write_all(descriptor, data, at=body.length_bytes)
     body.update(data)
 
 
-def _sync(path: Path, flags: int = 0) -> None:
-    descriptor = os.open(path, os.O_RDONLY | flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _prepare(directory: Path) -> None:
-    """Create the directory durably, and clear away what a crash has left half written."""
+def _prepare(directory: Path, disk: Disk) -> None:
+    """Make the directory, and clear away what a crash has left half written."""
     if not directory.exists():
-        directory.mkdir(mode=0o700, parents=True)
-        sync_directory(directory.parent)
-    for kind in (_TEMPORARY, _PART):
+        make_place(directory, disk)
+    for kind in (TEMPORARY, _PART):
         for stale in directory.glob(f"*{kind}"):
-            stale.unlink()
+            disk.remove(stale)

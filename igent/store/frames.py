@@ -11,6 +11,15 @@ dropped, swapped or brought in from another journal.
 A group is written only after the one before it is on disk. A power failure can therefore damage the last group and
 nothing else: a bad frame is a torn tail, unless behind it stands a whole frame of a group that began later.
 The group's name shows that exactly: where frame n is bad, a group that begins after n proves that n was once durable.
+This holds across processes because one that goes on with a file first cuts off the torn tail and syncs what is left,
+and then appends a lone record of its own: a group of one, durable before anything else is done. From there on
+
+- damage to what was recovered, and acted upon, is corruption and no torn tail: a later group stands behind it;
+- whatever the process does, a paid call for one, is done by a process that the journal knows of;
+- a disk that takes no writes is found before anything is paid for;
+- frames of the torn tail cannot be read again should old blocks reappear: the record's time breaks their chain.
+
+A block that is written again is taken to keep those of its bytes that do not change.
 """
 
 from __future__ import annotations
@@ -117,6 +126,11 @@ def _parse(data: bytearray) -> _Parsed:
     return _Whole(sequence=sequence, group=group, previous_hash=previous_hash, payload=checked[_CHECKED.size :])
 
 
+def _maybe_torn(found: int, due: int) -> bool:
+    """Whether a crash can have left a byte where another was being written: a file can have its length before that."""
+    return found in (0, due)
+
+
 class FrameScanner:
     """Fed with the bytes of a file in any pieces, gives its frames in order and at the end says how it ends.
 
@@ -161,11 +175,11 @@ class FrameScanner:
         return self._ending
 
     def _read_magic(self) -> None:
-        if not self._unread.startswith(MAGIC[: len(self._unread)]):
-            self._end("foreign", "no journal header")
-        elif len(self._unread) >= len(MAGIC):
+        if self._unread.startswith(MAGIC):
             del self._unread[: len(MAGIC)]
             self._stage = "frames"
+        elif len(self._unread) > len(MAGIC) or not all(map(_maybe_torn, self._unread, MAGIC)):
+            self._end("foreign", "no journal header")
 
     def _maybe_frame(self) -> Frame | None:
         parsed = _parse(self._unread)

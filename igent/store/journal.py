@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from igent.codec import dump
 from igent.domain.records import Json
 from igent.errors import JournalError
-from igent.store.files import sync_directory
+from igent.store.disk import DISK, Disk
 from igent.store.frames import MAGIC, Frame, FrameScanner, Tip, encode_frame
+from igent.store.places import disk_errors
 from igent.store.scan import FIND_REMEDY, READ_BYTES, record_of, sound
 
 __all__ = ["Entry", "Journal", "Recovery"]
 
 _DISK_REMEDY = "What is durable stays: see to the disk, then resume the run"
-_sync_data: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +45,9 @@ class Recovery:
     through, everything it gave is durable, also what a killed process had left in the page cache.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, disk: Disk = DISK) -> None:
+        self._path, self._disk = path, disk
+        self._group_bytes = len(MAGIC)
         self._tip: Tip | None = None
         self.torn_bytes = 0
 
@@ -59,29 +59,43 @@ class Recovery:
 
     def __iter__(self) -> Iterator[Entry]:
         try:
-            with self._path.open("r+b", buffering=0) as file:
-                yield from self._entries(file)
-        except OSError as exc:
+            with self._disk.opened(self._path, os.O_RDWR) as descriptor:
+                yield from self._entries(descriptor)
+        except FileNotFoundError as exc:
             raise _unusable(self._path, f"cannot be read: {exc.strerror}", FIND_REMEDY) from exc
+        except OSError as exc:
+            raise _unusable(self._path, f"cannot be gone on with: {exc.strerror}", _DISK_REMEDY) from exc
 
-    def _entries(self, file: BinaryIO) -> Iterator[Entry]:
-        scanner = FrameScanner()
-        while data := file.read(READ_BYTES):
+    def _entries(self, descriptor: int) -> Iterator[Entry]:
+        scanner, found_bytes = FrameScanner(), 0
+        while data := self._disk.read(descriptor, READ_BYTES, at=found_bytes):
+            found_bytes += len(data)
             yield from map(self._entry, scanner.feed(data))
-        self._cut(file, sound(scanner.finish(), self._path).offset_bytes)
-        os.fsync(file.fileno())
-        sync_directory(self._path.parent)
+        end_bytes = sound(scanner.finish(), self._path).offset_bytes
+        self.torn_bytes = found_bytes - end_bytes
+        self._secure(descriptor, end_bytes)
         self._tip = scanner.tip
 
     def _entry(self, frame: Frame) -> Entry:
         record = record_of(frame, self._path)
+        if frame.group == frame.sequence:
+            self._group_bytes = frame.offset_bytes
         return Entry(sequence=frame.sequence, offset_bytes=frame.offset_bytes, record=record)
 
-    def _cut(self, file: BinaryIO, offset_bytes: int) -> None:
-        self.torn_bytes = file.seek(0, os.SEEK_END) - offset_bytes
-        file.truncate(file.seek(offset_bytes))
+    def _secure(self, descriptor: int, end_bytes: int) -> None:
+        """Cut off what is torn and have the rest on disk."""
+        if self.torn_bytes:
+            self._disk.truncate(descriptor, end_bytes)
         # Something is left of the file's header only where the crash came while the file was being created.
-        file.write(MAGIC[offset_bytes:])
+        self._disk.write_all(descriptor, MAGIC[end_bytes:], at=end_bytes)
+        # The last group is written again: where its sync had failed the kernel takes it for written, and a sync that
+        # then succeeds says nothing. Those before it were on disk before it was begun.
+        at = min(self._group_bytes, end_bytes)
+        while last := self._disk.read(descriptor, min(READ_BYTES, end_bytes - at), at=at):
+            self._disk.write_all(descriptor, last, at=at)
+            at += len(last)
+        self._disk.sync(descriptor)
+        self._disk.sync_directory(self._path.parent)
 
 
 class _Group:
@@ -102,8 +116,8 @@ class Journal:
     and the caller bounds how many registrations are under way.
     """
 
-    def __init__(self, path: Path, *, descriptor: int, state: Tip) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, descriptor: int, state: Tip, disk: Disk = DISK) -> None:
+        self._path, self._disk = path, disk
         self._descriptor = descriptor
         self._tip = state
         self._durable = state
@@ -114,31 +128,29 @@ class Journal:
         self._failure: str | None = None
 
     @classmethod
-    def create(cls, path: Path) -> Journal:
+    def create(cls, path: Path, disk: Disk = DISK) -> Journal:
         """A new journal, mode 0600, durably named in its directory. Raises `JournalError`, also where one exists."""
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                _write_all(descriptor, MAGIC)
-            finally:
-                os.close(descriptor)
-            sync_directory(path.parent)
+            with disk.opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
+                disk.write_all(descriptor, MAGIC, at=0)
+                disk.sync_data(descriptor)
+            disk.sync_directory(path.parent)
         except OSError as exc:
             raise _unusable(path, f"cannot be created: {exc.strerror}", _DISK_REMEDY) from exc
-        return cls.resume(path, Tip())
+        return cls.resume(path, Tip(), disk)
 
     @classmethod
-    def resume(cls, path: Path, state: Tip) -> Journal:
+    def resume(cls, path: Path, state: Tip, disk: Disk = DISK) -> Journal:
         """Append behind what a `Recovery` of this file has read. Raises `JournalError`, also where it grew since."""
         try:
             found_bytes = path.stat().st_size
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+            descriptor = disk.open(path, os.O_WRONLY)
         except OSError as exc:
             raise _unusable(path, f"cannot be opened: {exc.strerror}", _DISK_REMEDY) from exc
         if found_bytes != state.offset_bytes:
-            os.close(descriptor)
+            disk.close(descriptor)
             raise _unusable(path, "was changed since it was read", "Let only one igent use this run at a time")
-        return cls(path, descriptor=descriptor, state=state)
+        return cls(path, descriptor=descriptor, state=state, disk=disk)
 
     @property
     def position_bytes(self) -> int:
@@ -205,12 +217,17 @@ class Journal:
         group = self._writing = self._gathering
         self._gathering = _Group(tip.sequence)
         try:
-            await asyncio.get_running_loop().run_in_executor(thread, _write_all, self._descriptor, group.data)
+            await asyncio.get_running_loop().run_in_executor(thread, self._append, group.data)
         except OSError as exc:
             self._fail(f"cannot be written: {exc.strerror}")
         else:
             self._durable = tip
             group.written.set()
+
+    def _append(self, data: bytearray) -> None:
+        """Write behind what is durable, and sync; in the journal's own thread."""
+        self._disk.write_all(self._descriptor, data, at=self._durable.offset_bytes)
+        self._disk.sync_data(self._descriptor)
 
     def _fail(self, problem: str) -> None:
         self._failure = problem
@@ -219,20 +236,13 @@ class Journal:
 
     def _close(self) -> None:
         """Give up the file once the thread has ended; what a second cancellation kept from being written is refused."""
-        os.close(self._descriptor)
         if self._failure is None:
             self._fail("is closed")
+        with disk_errors(self._path):
+            self._disk.close(self._descriptor)
 
     def _refusal(self) -> JournalError:
         return _unusable(self._path, self._failure or "is being closed", _DISK_REMEDY)
-
-
-def _write_all(descriptor: int, data: bytes | bytearray) -> None:
-    """Append and sync; a write may take less than it was given."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-    _sync_data(descriptor)
 
 
 def _unusable(path: Path, problem: str, remedy: str) -> JournalError:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from igent import codec
 from igent.domain.records import Json
+from igent.store.disk import make_private
 
 __all__ = ["Memory"]
 
@@ -39,7 +40,7 @@ class Memory:
         if self._directory is None:
             return
         with suppress(OSError):
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._directory)
             path = self._directory / f"{name}.json"
             draft = path.with_name(f"{path.name}.{os.getpid()}")
             draft.touch(mode=0o600)

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from igent.errors import InputError
+from igent.store.disk import make_private
 
 __all__ = ["BUSY_S", "DISK_BYTES", "HOT_BYTES", "PENDING", "Replies", "VALUE_BYTES"]
 
@@ -218,7 +219,7 @@ class _File:
 
 
 def _make_private(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     # Only made here, never opened: closing a file that SQLite has open elsewhere in this process drops its locks.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -8,6 +8,7 @@ from pathlib import Path
 from igent.codec import DecodeError, dump, load
 from igent.domain.records import Json
 from igent.errors import JournalCorrupt, JournalError
+from igent.store.disk import own_file
 from igent.store.frames import Ending, Frame, FrameScanner
 
 __all__ = ["FIND_REMEDY", "READ_BYTES", "record_of", "scan", "sound"]
@@ -25,7 +26,7 @@ def scan(path: Path, *, kind: str | None = None) -> Iterator[dict[str, Json]]:
     head = b'{"t":' + dump(kind) if kind is not None else b""
     scanner = FrameScanner()
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=own_file) as file:
             while data := file.read(READ_BYTES):
                 for frame in scanner.feed(data):
                     if frame.payload.startswith(head):

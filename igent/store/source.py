@@ -1,16 +1,16 @@
 """Reading the inputs: whole documents, and files of rows in bounded memory.
 
-A file is read in one go where it is small, else in chunks; every byte goes into its checksum on the way.
-What the bytes mean is for `rows` and `arrays` to say.
+Rows are read in chunks, documents in one go; every byte goes into its checksum on the way, and a file that changes
+while it is read is refused. What the bytes mean is for `strict`, `rows` and `arrays` to say.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import stat
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from aiofiles.threadpool.binary import AsyncBufferedReader
 
 from igent.domain.records import Json
 from igent.errors import InputError
-from igent.store import arrays, rows
-from igent.store.rows import CHUNK_BYTES, BadRow, Row
+from igent.store import rows
+from igent.store.arrays import ArraySplitter
+from igent.store.plain import os_errors, require_file
+from igent.store.rows import CHUNK_BYTES, BadRow, LineSplitter, Row
 
 __all__ = [
     "BATCH_ROWS",
@@ -29,16 +31,16 @@ __all__ = [
     "Batch",
     "DOCUMENT_BYTES",
     "Document",
+    "FILE_BYTES",
     "Fingerprint",
-    "LARGE_BYTES",
     "Row",
     "RowFile",
     "read_document",
     "read_documents",
 ]
 
-LARGE_BYTES = 8 << 20  # parsed in one go it holds the event loop for about 50 ms, and 130 MB of memory
-DOCUMENT_BYTES = 64 << 20  # five times the offers of 1,000 suppliers at 12 kB each
+FILE_BYTES = 4 << 30  # six million registrations: more are rather the wrong file, unless somebody says so
+DOCUMENT_BYTES = 32 << 20  # more than twice the offers of 1,000 suppliers at 12 kB each
 BATCH_ROWS = 256  # the fewest registrations that a run admits at a time
 
 
@@ -72,12 +74,12 @@ class Batch:
 class RowFile:
     """A file of rows: a JSON array, an object whose only member is an array, or JSON Lines.
 
-    `name` is without folders. Files up to `large_bytes` are parsed in one go.
+    `name` is without folders. One of more than `FILE_BYTES` is refused unless `allow_large`.
     """
 
-    def __init__(self, path: Path, *, large_bytes: int = LARGE_BYTES) -> None:
+    def __init__(self, path: Path, *, allow_large: bool = False) -> None:
         self.name = path.name
-        self._path, self._large_bytes = path, large_bytes
+        self._path, self._allow_large = path, allow_large
         self._fingerprint: Fingerprint | None = None
 
     @property
@@ -90,46 +92,35 @@ class RowFile:
 
         A caller that may stop early closes the generator (`contextlib.aclosing`), which closes the file.
         """
-        async with _opened(self._path) as file, aclosing(self._rows(file)) as found:
-            first_row, batch = 0, list[Row]()
-            async for row in found:
-                batch.append(row)
-                if len(batch) == BATCH_ROWS:
-                    yield Batch(first_row=first_row, rows=batch, base=file.base)
-                    first_row, batch = first_row + BATCH_ROWS, []
-            if batch:
-                yield Batch(first_row=first_row, rows=batch, base=file.base)
+        most = None if self._allow_large else FILE_BYTES
+        async with (
+            _opened(self._path, most=most, remedy="Name the right file, or give --allow-large") as file,
+            aclosing(self._pieces(file)) as pieces,
+        ):
+            first_row, waiting = 0, list[Row]()
+            async for found in pieces:
+                waiting += found
+                full = len(waiting) // BATCH_ROWS * BATCH_ROWS
+                for start in range(0, full, BATCH_ROWS):
+                    batch = waiting[start : start + BATCH_ROWS]
+                    yield Batch(first_row=first_row + start, rows=batch, base=file.base)
+                first_row, waiting = first_row + full, waiting[full:]
+            if waiting:
+                yield Batch(first_row=first_row, rows=waiting, base=file.base)
             self._fingerprint = file.fingerprint()
 
-    async def _rows(self, file: _File) -> AsyncGenerator[Row, None]:
-        small = file.size <= self._large_bytes
-        text = rows.text_of(file.path, await file.read(-1 if small else CHUNK_BYTES))
-        if rows.is_lines(self._path.suffix, text):
-            found = _line_rows(file, text)
-        elif small:
-            found = _array_rows(file, text)
-        else:
-            start, file.base = arrays.array_start(file.path, text)
-            found = arrays.stream_array(file, text, start=start)
-        async with aclosing(found):
-            async for row in found:
-                yield row
-
-
-async def _line_rows(file: _File, text: bytes) -> AsyncGenerator[Row, None]:
-    splitter = rows.LineSplitter()
-    while text:
-        for row in splitter.feed(text):
-            yield row
-        text = await file.read(CHUNK_BYTES)
-    for row in splitter.feed(b"\n"):
-        yield row
-
-
-async def _array_rows(file: _File, text: bytes) -> AsyncGenerator[Row, None]:
-    found, file.base = arrays.array_of(file.path, rows.load(file.path, text))
-    for row in found:
-        yield row
+    async def _pieces(self, file: _File) -> AsyncGenerator[Sequence[Row], None]:
+        """The rows that each chunk of the file completes."""
+        text = rows.text_of(file.path, await file.read(CHUNK_BYTES))
+        lines = rows.is_lines(self._path.suffix, text)
+        splitter = LineSplitter(text) if lines else ArraySplitter(file.path, text)
+        file.base, chunk = splitter.base, b""
+        while True:
+            yield splitter.feed(chunk)
+            chunk = await file.read(CHUNK_BYTES)
+            if not chunk:
+                break
+        yield splitter.finish()
 
 
 async def read_documents(*paths: Path | None) -> list[Document | None]:
@@ -153,10 +144,7 @@ async def _attempt(path: Path | None) -> Document | InputError | None:
 
 async def read_document(path: Path) -> Document:
     """Read a JSON file of any shape, or JSON Lines, up to `DOCUMENT_BYTES`; raises `InputError` with the place."""
-    async with _opened(path) as file:
-        if file.size > DOCUMENT_BYTES:
-            problem = f"{file.size} bytes, of at most {DOCUMENT_BYTES}"
-            raise rows.input_error(file.path, problem, remedy="Name the right file, or split it")
+    async with _opened(path, most=DOCUMENT_BYTES, remedy="Name the right file, or split it") as file:
         text = rows.text_of(file.path, await file.read(-1))
     value = _whole_lines(file, text) if rows.is_lines(path.suffix, text) else rows.load(file.path, text)
     found = file.fingerprint()
@@ -164,8 +152,8 @@ async def read_document(path: Path) -> Document:
 
 
 def _whole_lines(file: _File, text: bytes) -> list[Json]:
-    values = list[Json]()
-    for row in rows.LineSplitter().feed(text + b"\n"):
+    splitter, values = LineSplitter(text), list[Json]()
+    for row in splitter.finish():
         if isinstance(row, BadRow):
             raise rows.input_error(file.path, row.problem, place=f"line {row.line}")
         values.append(row)
@@ -173,46 +161,43 @@ def _whole_lines(file: _File, text: bytes) -> list[Json]:
 
 
 class _File:
-    """An open file of `size` bytes; `base` is the JSON pointer of its array, once that is known."""
+    """An open file; `base` is the JSON pointer of its array, once that is known."""
 
-    def __init__(self, path: Path, handle: AsyncBufferedReader, *, size: int) -> None:
-        self.path, self.size, self.base = str(path), size, ""
-        self._handle, self._sha256, self._bytes = handle, hashlib.sha256(), 0
+    def __init__(self, path: Path, handle: AsyncBufferedReader) -> None:
+        self.path, self.base = str(path), ""
+        self._handle, self._state = handle, _state(handle.fileno())
+        self._sha256, self._bytes = hashlib.sha256(), 0
 
     async def read(self, size: int) -> bytes:
-        with _os_errors(self.path):
+        """The next bytes. Raises `InputError` where the file is no longer what it was when it was opened."""
+        with os_errors(self.path):
             chunk = await self._handle.read(size)
+            changed = _state(self._handle.fileno()) != self._state
+        if changed:
+            problem, remedy = "changed while it was read", "Start again when it is written"
+            raise rows.input_error(self.path, problem, place=f"byte {self._bytes}", remedy=remedy)
         self._sha256.update(chunk)
         self._bytes += len(chunk)
         return chunk
 
-    async def seek(self, offset: int) -> None:
-        with _os_errors(self.path):
-            await self._handle.seek(offset)
-
     def fingerprint(self) -> Fingerprint:
-        """Of what was read, which is the whole file if it was read in order."""
+        """Of what was read, which is the whole file if it was read to its end."""
         return Fingerprint(sha256=self._sha256.hexdigest(), bytes=self._bytes)
 
 
+def _state(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_size, found.st_mtime_ns
+
+
 @asynccontextmanager
-async def _opened(path: Path) -> AsyncIterator[_File]:
-    with _os_errors(str(path)):
+async def _opened(path: Path, *, most: int | None, remedy: str) -> AsyncIterator[_File]:
+    """A regular file of at most `most` bytes; nothing of any other is read. Raises `InputError`."""
+    with os_errors(str(path)):
         found = await aiofiles.os.stat(path)
-        if not stat.S_ISREG(found.st_mode):  # to open a pipe would wait for its writer
-            problem = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-            raise rows.input_error(str(path), problem, remedy="Name a JSON or JSON Lines file")
+        require_file(path, found, most=most, remedy=remedy)
         handle = await aiofiles.open(path, "rb")
     try:
-        yield _File(path, handle, size=found.st_size)
+        yield _File(path, handle)
     finally:
         await handle.close()
-
-
-@contextmanager
-def _os_errors(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        problem = f"cannot be read: {exc.strerror}"
-        raise rows.input_error(path, problem, remedy="Check the path and its permissions") from exc

@@ -9,9 +9,10 @@ from igent.domain.records import Payment
 from igent.domain.reviews import Choice, Refusal
 from igent.story.text import Row, as_list, as_row, as_rows, visible
 
-__all__ = ["QUESTION", "asked", "choice_of", "listed", "outcome_line"]
+__all__ = ["QUESTION", "asked", "choice_of", "failed_line", "listed", "outcome_line"]
 
 QUESTION = "accept, an offer (o2, or o2 loan), reject, skip or quit; a comment behind a semicolon: "
+_NAMED = 5  # as many failures are named; `failed.json` has all of them
 _SHORT = {"a": "accept", "r": "reject", "s": "skip", "": "skip", "q": "quit"}
 
 
@@ -25,6 +26,13 @@ def listed(rows: Sequence[Row]) -> list[str]:
     return [
         visible(f"{row['registration_id']}: {'; '.join(map(str, as_row(row['unproven']).values()))}") for row in rows
     ]
+
+
+def failed_line(rows: Sequence[Row]) -> str:
+    """How many were not judged at all, so that there is nothing to decide about them, and the first of them."""
+    named = [f"{row['registration_id']} ({', '.join(map(str, as_list(row['codes'])))})" for row in rows[:_NAMED]]
+    more = ", ..." if len(rows) > _NAMED else ""
+    return visible(f"{len(rows)} failed and cannot be decided here: {', '.join(named)}{more}")
 
 
 def _asked(row: Row, note: str | None) -> Iterator[str]:

@@ -44,7 +44,8 @@ def _choice(story: Row) -> dict[str, str]:
     best = as_row(story["run"]).get("allocation") == "optimal"
     told = {str(offer["id"]): _why(offer, place, tier_of, best=best) for offer in as_rows(story["candidates"])}
     reason = as_row(story.get("match")).get("reason", "its place is kept until a person has decided")
-    return told | {str(place["offer"]): f"chosen: {reason}"}
+    chosen = "chosen in an earlier run, and kept" if story.get("kept") else "chosen"
+    return told | {str(place["offer"]): f"{chosen}: {reason}"}
 
 
 def _why(offer: Row, place: Row, tier_of: Mapping[str, int], *, best: bool) -> str:

@@ -16,7 +16,10 @@ __all__ = ["story_lines"]
 def story_lines(story: Row) -> list[str]:
     """The whole story, from the input to the order; no line holds a character that a terminal would not show."""
     told = [_head(story), _registration(story), candidates(story), incentives(story)]
-    told += [phase_lines(phase) for phase in as_rows(story["phases"])]
+    for one in as_rows(story.get("earlier")):
+        told += [_pass(one), *map(phase_lines, as_rows(one["phases"]))]
+    told += [_pass(story)] if story.get("earlier") else []
+    told += map(phase_lines, as_rows(story["phases"]))
     told += [unplaced(story), calls_made(story), _end(story)]
     return [visible(line) for block in map(list, told) if block for line in [*block, ""]][:-1]
 
@@ -50,6 +53,11 @@ def _registration(story: Row) -> Iterator[str]:
     if note := as_row(about.get("note")):
         yield f"  note, {note['source']}"
         yield f"    {as_text(note['text'])}" if note["text"] else f"    {note['problem']}"
+
+
+def _pass(one: Row) -> Iterator[str]:
+    codes = "".join(f", {in_words(str(code))}" for code in as_list(one.get("codes")))
+    yield f"PASS {one['pass']}: {one['outcome']}{codes}"
 
 
 def _end(story: Row) -> Iterator[str]:

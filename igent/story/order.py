@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from igent.domain.codes import in_words
-from igent.story.text import Row, as_list, as_row, as_rows, as_text
+from igent.story.text import Row, as_list, as_row, as_rows, as_text, json_of
 
 __all__ = ["gone", "order_lines", "terms_of"]
 
@@ -30,6 +30,8 @@ def order_lines(order: Row, story: Row) -> Iterator[str]:
         computed = f"; {terms[str(one['id'])]}" if str(one["id"]) in terms else ""
         yield f"  {one['name']}: {_grant(one)}{computed}"
         yield f"       {one['source']}{gone(str(one['source']), sources)}"
+        yield from _computed(as_row(one.get("computed")))
+        yield from _quoted(one, sources)
     if financing := as_row(order.get("financing")):
         rate = f"at {financing['rate_percent']} %"
         yield f"  loan: {financing['instalment']} a month for {financing['months']} months {rate}"
@@ -40,8 +42,27 @@ def order_lines(order: Row, story: Row) -> Iterator[str]:
 def _grant(entry: Row) -> str:
     if "amount" in entry:
         return f"{entry['amount']}, {entry['basis']}, {entry['timing']}"
-    ceiling = f", at most {entry['at_most']}" if "at_most" in entry else ""
-    return f"undecided, {in_words(str(entry['undecided']))}{ceiling}"
+    more = f", at most {entry['at_most']}" if "at_most" in entry else ""
+    more += f", estimated {entry['estimate']} a year" if "estimate" in entry else ""
+    return f"undecided, {in_words(str(entry['undecided']))}{more}"
+
+
+def _quoted(entry: Row, sources: Row) -> Iterator[str]:
+    """The words that a judgement relies on and those that name its amount, with their characters in the file."""
+    for part, name in (("cited", "judged by the words"), ("amount_stated", "its amount")):
+        if found := as_row(entry.get(part)):
+            words, place = json_of(found["text"]), str(found["source"])
+            yield f"       {name} {words}, [{found['start']}:{found['end']}] of {place}{gone(place, sources)}"
+
+
+def _computed(yearly: Row) -> Iterator[str]:
+    """How a year's estimate was computed, from which facts, and how far off it may be."""
+    if yearly:
+        factors = f"{yearly['kwp']} kWp x {yearly['kwh_per_kwp']} kWh a year for each x {yearly['rate_per_kwh']}"
+        known = {"kwp", "kwh_per_kwp", "rate_per_kwh", "uncertainty", "source"}
+        facts = [f"{name.replace('_', ' ')} {value}" for name, value in yearly.items() if name not in known]
+        yield f"       {factors} ({', '.join(facts)}), off by up to {yearly['uncertainty']}"
+        yield f"       {yearly['source']}"
 
 
 def _places(value: Row, sources: Row) -> Iterator[str]:
@@ -64,6 +85,8 @@ def gone(place: str, sources: Row) -> str:
 def terms_of(incentive: Row) -> str:
     """What an incentive pays, and on what."""
     terms = as_row(incentive.get("terms"))
+    if amounts := as_row(incentive.get("amounts")):
+        return f"of {', '.join(f'{name} {json_of(words)}' for name, words in amounts.items())} the one that is judged"
     if not terms:
         return "no amount that can be computed"
     number = Decimal(str(terms["number"]))

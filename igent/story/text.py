@@ -7,22 +7,21 @@ from typing import TypeAlias, cast
 
 from igent import codec
 from igent.domain.records import Json
+from igent.printable import visible
 
-__all__ = ["Row", "as_list", "as_row", "as_rows", "as_text", "visible"]
+__all__ = ["Row", "as_list", "as_row", "as_rows", "as_text", "json_of", "visible"]
 
 Row: TypeAlias = Mapping[str, Json]
 
 
-def visible(text: str) -> str:
-    """A line with whatever could act on a terminal, or hide in it, written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def as_text(value: Json) -> str:
     """A text as it is, any other value as JSON."""
-    return value if isinstance(value, str) else codec.dump(value).decode()
+    return value if isinstance(value, str) else json_of(value)
+
+
+def json_of(value: Json) -> str:
+    """Any value as JSON."""
+    return codec.dump(value).decode()
 
 
 def as_row(value: Json) -> Row:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from os.path import realpath
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
@@ -17,7 +18,9 @@ from igent.constellation import CriticPolicy
 from igent.errors import OptionError
 from igent.models.halt import Halt
 from igent.store.bundled import find_constellation, sample_data
+from igent.workflows.begun import unfinished
 from igent.workflows.run import RUNS, Control, RunResult, resume, start
+from igent.workflows.same import begun_with
 from igent.workflows.session import Rim
 from igent.workflows.settings import ModelName, Pace, RunSettings
 
@@ -51,10 +54,13 @@ class RunOptions(TypedDict, total=False):
     seed: int
     max_items: int | None
     include_withdrawn: bool
+    allow_large: bool
     strict_judgement: bool
     hold_reviews: bool
     critic: CriticPolicy | None
     switches: Mapping[str, bool]
+    since: Path | None
+    reallocate: bool
 
 
 def run_workflow(
@@ -70,12 +76,16 @@ def run_workflow(
     """Run a constellation to its end; returns where its files are and what `run.json` says.
 
     `constellation` is a bundled name or the path of a YAML file; without registrations, offers and incentives the
-    sample data is used. A Claude model takes its key from `rim`. Raises an `IgentError` for what cannot be used.
+    sample data is used. A Claude model takes its key from `rim`. An unfinished run in `out` is gone on with, if it was
+    begun with the same settings. Raises an `IgentError` for what cannot be used.
     """
     settings = make_settings(constellation, inputs or {}, as_of=as_of, **options)
     directory = Path(out) if out else default_directory(settings, datetime.now(UTC))
 
     async def whole() -> RunResult:
+        if unfinished(directory):
+            stated = begun_with(settings, dated=as_of is not None)
+            return await resume(directory, pace or Pace(), control=Control(), rim=rim or Rim(), stated=stated)
         return await start(settings, pace or Pace(), directory, control=Control(), rim=rim or Rim())
 
     return asyncio.run(whole())
@@ -85,7 +95,7 @@ def make_settings(
     constellation: str, inputs: Inputs, *, as_of: date | None = None, **options: Unpack[RunOptions]
 ) -> RunSettings:
     """The settings of a run with its files found; `as_of` is today where it is not given. Raises `OptionError`."""
-    files = {role: Path(path).resolve() for role, path in inputs.items()}
+    files = {role: Path(realpath(path)) for role, path in inputs.items()}
     if not files.keys() & {"registrations", "offers", "incentives"}:
         sample = sample_data(options.get("market", ""))
         files |= {"registrations": sample.registrations, "offers": sample.offers}
@@ -94,6 +104,8 @@ def make_settings(
         if role not in files:
             remedy = f"Give --{role} FILE, or no input at all for the sample data"
             raise OptionError(f"the inputs lack the {role}", remedy=remedy)
+    if since := options.get("since"):
+        options["since"] = Path(realpath(since))
     return RunSettings(
         constellation=find_constellation(constellation).resolve(),
         registrations=files["registrations"],

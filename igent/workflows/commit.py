@@ -19,6 +19,7 @@ from igent.domain.reviews import PLAIN_ORDER
 from igent.domain.verify import MatchDecision, OrderDecision
 from igent.errors import ModelError, RowError, RunStopped
 from igent.markets.rows import NOTE_FIELD
+from igent.workflows.fingerprint import unsourced
 from igent.workflows.pipeline import Judged, PhaseResult
 from igent.workflows.plan import Planned
 
@@ -27,13 +28,17 @@ __all__ = ["Rules", "commit_record", "decide", "offer_record", "order_record", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How a run decides where the inputs leave a choice; `simulated` marks the orders of a mock."""
+    """How a run decides where the inputs leave a choice; `simulated` marks the orders of a mock.
+
+    `place_lost` is said of a household alone: the place that it had in an earlier run is gone.
+    """
 
     allocate: Allocate
     currency: str
     strict_judgement: bool
     hold_reviews: bool
     simulated: bool
+    place_lost: bool = False
 
 
 def decide(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> Outcome:
@@ -114,6 +119,8 @@ def _settled_or_not(planned: Planned, judged: Judged, rules: Rules) -> Settled |
     assert settled is not None, "what is not settled has had its outcome"
     if settled.judgement == "plausible" and rules.strict_judgement:
         return Outcome(kind="review", codes=("judgement-plausible",))
+    if rules.place_lost:
+        return Outcome(kind="review", codes=("place-lost",))
     return settled
 
 
@@ -200,11 +207,11 @@ def _reliance(judged: Judged) -> list[str]:
 
 
 def order_record(outcome: Outcome, *, simulated: bool) -> dict[str, Json]:
-    """The order as in `pos.json`; its id is a hash of all that it says."""
+    """The order as in `pos.json`; its id is a hash of all that it says, wherever in a file that stands."""
     assert outcome.order is not None
     order = outcome.order.as_record()
     mark: dict[str, Json] = {"simulated": True} if simulated else {}
-    return {"po_id": f"PO-{codec.digest(order)[:20]}", **order, **mark}
+    return {"po_id": f"PO-{codec.digest(unsourced(order))[:20]}", **order, **mark}
 
 
 def _audit(planned: Planned, judged: Judged, outcome: Outcome) -> dict[str, Json]:
@@ -233,5 +240,6 @@ def _turns(turns: Sequence[Turn]) -> list[Json]:
 
 def _turn(turn: Turn) -> dict[str, Json]:
     record: dict[str, Json] = {"speaker": turn.speaker, "verdict": turn.verdict}
+    record |= {"answer": turn.answer} if turn.answer else {}
     lists: dict[str, Json] = {"codes": [*turn.codes], "details": [*turn.details]}
     return record | {name: values for name, values in lists.items() if values}

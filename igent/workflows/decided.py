@@ -22,8 +22,8 @@ Record = dict[str, Json]
 class Decided:
     """The registrations of a run in their order, each with its wish and supplier; `ledger` is that before the first.
 
-    A wish without tiers takes no place. What a person has decided in review is a wish for that one supplier. `held` are
-    the 0-based rows that a place is only kept for.
+    A wish without tiers takes no place. What a person has decided in review is a wish for that one supplier, and what a
+    further pass has decided takes the place of what was. `held` are the 0-based rows that a place is only kept for.
     """
 
     rule: AllocationRule
@@ -38,21 +38,26 @@ class Decided:
         """Add one record of the journal."""
         match record["t"]:
             case "commit":
-                self.ids.append(cast("str | None", record["id"]))
-                self.wishes.append(_wish(record["wish"]))
-                self.suppliers.append(cast("str | None", record.get("supplier")))
-                if record.get("held"):
-                    self.held.add(len(self.ids) - 1)
+                self._commit(record, cast("int", record["n"]))
             case "review":
                 row, supplier = cast("int", record["n"]), cast("str | None", record.get("supplier"))
                 self.wishes[row], self.suppliers[row] = ((supplier,),) if supplier else (), supplier
                 self.held.discard(row)
-            case "end":
-                self.finished = True
+            case "pass" | "end":
+                self.finished = record["t"] == "end"
+
+    def _commit(self, record: Record, row: int) -> None:
+        if row == len(self.ids):
+            self.ids.append(cast("str | None", record["id"]))
+            self.wishes.append(())
+            self.suppliers.append(None)
+        self.wishes[row], self.suppliers[row] = _wish(record["wish"]), cast("str | None", record.get("supplier"))
+        self.held.discard(row)
+        self.held |= {row} if record.get("held") else set()
 
 
-def read_decided(path: Path, *, reviews: bool = True) -> Decided:
-    """Read a journal, with what people have decided since or without; it stays as it is.
+def read_decided(path: Path, *, later: bool = True) -> Decided:
+    """Read a journal, with what people and further passes have decided later or without; it stays as it is.
 
     Raises `JournalError`, and `OptionError` for the journal of an earlier version.
     """
@@ -65,7 +70,7 @@ def read_decided(path: Path, *, reviews: bool = True) -> Decided:
             remedy = "Name the directory of a run that this version of igent has written"
             raise OptionError(f"{str(path.parent)!r} does not say how it allocates", remedy=remedy)
     for record in records:
-        if reviews or record["t"] != "review":
+        if later or not (record["t"] == "review" or "pass" in record):
             decided.fold(record)
     return decided
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast, get_args
@@ -11,6 +12,7 @@ from typing import cast, get_args
 from igent.domain.records import Json, Payment
 from igent.domain.reviews import Action, Choice
 from igent.errors import InputError
+from igent.store.plain import read_text
 from igent.store.source import BadRow, RowFile
 
 __all__ = ["MAX_COMMENT_CHARS", "decisions_of", "read_decisions"]
@@ -39,11 +41,12 @@ def decisions_of(rows: Iterable[Json], *, by: str, source: str) -> list[Choice]:
 
 
 def _csv_rows(path: Path) -> Iterator[Json]:
+    text = read_text(path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            # What stands behind the last column has the key None; a short row has values of None.
-            yield from (cast("Json", {key or "": value for key, value in row.items()}) for row in csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        # What stands behind the last column has the key None; a short row has values of None.
+        found = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        yield from (cast("Json", {key or "": value for key, value in row.items()}) for row in found)
+    except csv.Error as exc:
         raise InputError(file=path.name, place="", problem=f"cannot be read: {exc}", remedy=_REMEDY) from exc
 
 

@@ -12,7 +12,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -25,10 +25,12 @@ from igent.domain.pricing import money, offer_total
 from igent.domain.records import Json, Registration
 from igent.errors import IgentError, OptionError
 from igent.markets.rows import NOTE_FIELD
+from igent.store.places import own_place
 from igent.store.scan import scan
+from igent.workflows.begun import JOURNAL
+from igent.workflows.passes import kept_replies
 from igent.workflows.plan import Planned, plan_rows
 from igent.workflows.replay import replay
-from igent.workflows.run import JOURNAL
 from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings
 from igent.workflows.sources import sources
@@ -40,13 +42,14 @@ Record = dict[str, Json]
 
 @dataclass(slots=True, kw_only=True)
 class _Told:
-    """What a journal holds of one registration."""
+    """What a journal holds of one registration; `earlier` are the commits of passes before, with their replies."""
 
     header: Record
     commit: Record
     replies: list[Record]
     calls: list[Record]
     review: Record | None = None
+    earlier: list[tuple[Record, list[Record]]] = field(default_factory=list)
 
 
 def explain(directory: Path, name: str, *, rim: Rim) -> Record:
@@ -54,7 +57,7 @@ def explain(directory: Path, name: str, *, rim: Rim) -> Record:
 
     Raises `OptionError` where the run has no outcome for it, `JournalError` where there is no run.
     """
-    return asyncio.run(_explain(directory, name, rim))
+    return asyncio.run(_explain(own_place(directory), name, rim))
 
 
 async def _explain(directory: Path, name: str, rim: Rim) -> Record:
@@ -75,10 +78,14 @@ async def _explain(directory: Path, name: str, rim: Rim) -> Record:
     }
     if session and planned:
         story |= await _household(session, planned)
-    story |= await _phases(told, session, planned)
+    story["phases"], story["unplaced_replies"] = await _phases(told.commit, told.replies, session, planned)
+    story |= {"calls": [*map(_call, told.calls)], "pass": told.commit.get("pass", 1)}
+    story["earlier"] = [await _earlier(*one, session, planned) for one in told.earlier]
     story |= {key: told.commit[key] for key in ("match", "order", "row") if key in told.commit}
-    story["allocation"] = cast("Record", told.commit["audit"])["allocation"]
-    story["candidates"] = story.get("candidates") or cast("Record", told.commit["audit"])["candidates"]
+    audit = cast("Record", told.commit["audit"])
+    story["allocation"] = audit["allocation"]
+    story |= {key: audit[key] for key in ("kept", "since") if key in audit}
+    story["candidates"] = story.get("candidates") or audit["candidates"]
     if told.review:
         story["review"] = told.review
     if session:
@@ -105,9 +112,13 @@ def _told(path: Path, name: str) -> _Told:
                 open_of[cast("int", record["n"])].append(record)
             case "commit":
                 said = open_of.pop(cast("int", record["n"]), [])
+                replies, calls = ([one for one in said if one["t"] == kind] for kind in ("reply", "call"))
                 if told is None and name in (record["id"], f"row {record['n']}"):
-                    replies, calls = ([one for one in said if one["t"] == kind] for kind in ("reply", "call"))
                     told = _Told(header=header, commit=record, replies=replies, calls=calls)
+                elif told is not None and told.commit["n"] == record["n"]:
+                    told.earlier.append((told.commit, told.replies))
+                    told.replies = kept_replies(told.replies, told.commit["outcome"]) + replies
+                    told.commit, told.calls = record, told.calls + calls
             case "review" if told is not None and record["n"] == told.commit["n"]:
                 told.review = record
     if told is None:
@@ -204,21 +215,30 @@ def _standing(found: Standing, key: str | None) -> Json:
         "prose": incentive.prose,
         "product_types": [*sorted(incentive.product_types)],
         "terms": terms,
+        "amounts": {name: figure.passage.text for name, figure in incentive.choices.items()},
         "source": incentive.source,
     }
 
 
-async def _phases(told: _Told, session: Session | None, planned: Planned | None) -> Record:
-    """The phases with their turns; each with its prompt and reply where it could be played again."""
-    asked, rest = await replay(session, planned, told.replies) if session and planned else ([], told.replies)
+async def _earlier(commit: Record, replies: list[Record], session: Session | None, planned: Planned | None) -> Json:
+    """What an earlier pass came to, and how."""
+    phases, _ = await _phases(commit, replies, session, planned)
+    row = cast("Record", commit["row"])
+    return {"pass": commit.get("pass", 1), "outcome": commit["outcome"], "codes": row["codes"], "phases": phases}
+
+
+async def _phases(
+    commit: Record, replies: list[Record], session: Session | None, planned: Planned | None
+) -> tuple[list[Json], list[Json]]:
+    """The phases with their turns, each with its prompt and reply where it could be played again; and other replies."""
+    asked, rest = await replay(session, planned, replies) if session and planned else ([], replies)
     phases: list[Json] = []
-    for index, phase in enumerate(cast("list[Record]", cast("Record", told.commit["audit"])["phases"])):
+    for index, phase in enumerate(cast("list[Record]", cast("Record", commit["audit"])["phases"])):
         names = [agent.name for agent in session.constellation.phases[index].agents] if session else []
         again = [one for one in asked if one["agent"] in names]
         pairs = zip_longest(cast("list[Record]", phase.get("turns", [])), again, fillvalue=Record())
         phases.append({**phase, "turns": [{**turn, **one} for turn, one in pairs]})
-    unplaced: list[Json] = [{key: one[key] for key in ("agent", "request", "text", "unusable")} for one in rest]
-    return {"phases": phases, "unplaced_replies": unplaced, "calls": [*map(_call, told.calls)]}
+    return phases, [{key: one[key] for key in ("agent", "request", "text", "unusable")} for one in rest]
 
 
 def _call(record: Record) -> Json:

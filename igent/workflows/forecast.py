@@ -17,6 +17,8 @@ from igent.domain.records import Json
 from igent.models.base import ModelRequest
 from igent.models.cache import ReplyStore, is_answered
 from igent.models.simulated import LATENCIES
+from igent.store.scan import scan
+from igent.workflows.begun import JOURNAL
 from igent.workflows.plan import Planned, plan_rows
 from igent.workflows.session import Session
 from igent.workflows.settings import ModelName, provider_of
@@ -104,6 +106,8 @@ class _Planner:
 
     def __init__(self, session: Session, replies: ReplyStore | None) -> None:
         self._session, self._judging, self._replies = session, session.judging(), replies
+        since = session.settings.since
+        self._taken_over = {reply["request"] for reply in scan(since / JOURNAL, kind="reply")} if since else set[Json]()
         specs = [agent for phase in session.constellation.phases for agent in phase.agents if agent.role != "rules"]
         self._seats = {spec.name: _seat(session, spec) for spec in specs}
 
@@ -120,6 +124,8 @@ class _Planner:
         )
 
     async def _is_kept(self, request: ModelRequest) -> bool:
+        if request.digest in self._taken_over:
+            return True
         return self._replies is not None and await is_answered(request, self._replies)
 
     def _phase(self, planned: Planned, phase: PhaseSpec, request: ModelRequest) -> PlannedPhase:

@@ -49,6 +49,11 @@ class Judged:
     bug: str | None = None
 
     @property
+    def failed(self) -> bool:
+        """Whether an error has ended it."""
+        return self.bug is not None or isinstance(self.match, ModelError) or isinstance(self.order, ModelError)
+
+    @property
     def abandoned(self) -> bool:
         """Whether the run was stopped before it was judged: it has no outcome yet."""
         return bool(self.why_abandoned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -14,12 +15,14 @@ from igent.domain.rules import Catalogue
 from igent.domain.verify import MatchTask, OrderTask
 from igent.errors import InputError, RowError, RunStopped
 from igent.markets import MARKETS, Market
-from igent.markets.fields import FieldError
+from igent.markets.fields import MAX_COUNT, FieldError
 from igent.markets.rows import ID_FIELD
 from igent.store.source import BadRow, Batch, Document, RowFile, read_documents
 from igent.workflows.settings import RunSettings
 
-__all__ = ["Inputs", "Planned", "Survey", "load", "plan_rows", "survey"]
+__all__ = ["Inputs", "MAX_UNKNOWN", "Planned", "Survey", "load", "plan_rows", "survey"]
+
+MAX_UNKNOWN = 100  # so many unknown fields are named, by so many characters: more would be another file's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ async def load(settings: RunSettings) -> Inputs:
         market=market,
         catalogue=Catalogue(suppliers),
         incentives=market.read_incentives(incentives.value, file=incentives.name) if incentives else (),
-        rows=RowFile(settings.registrations),
+        rows=RowFile(settings.registrations, allow_large=settings.allow_large),
         used=_used(capacity, {supplier.id for supplier in suppliers}) if capacity else None,
         hashes={role: document.sha256 for role, document in named.items() if document},
     )
@@ -105,14 +108,15 @@ async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
     async for batch in inputs.rows.batches():
         total += len(batch.rows)
         for index, row in enumerate(batch.rows, start=batch.first_row):
-            if isinstance(row, dict):
+            if isinstance(row, dict) and len(unknown) < MAX_UNKNOWN:
                 unknown |= row.keys() - inputs.market.REGISTRATION_FIELDS
             found = _read(_Place(batch, index, inputs.rows.name), row, inputs.market)
             if isinstance(found, RowError):
                 bad, problem = bad + 1, str(found)
             name = found.registration_id if isinstance(found, RowError) else found.id
             if name is not None:
-                (duplicates if name in seen else seen).add(name)
+                same = _same(name)
+                (duplicates if same in seen else seen).add(same)
     if bad and bad == total:
         remedy = "Is it the registrations file of this market?"
         raise InputError(
@@ -123,7 +127,7 @@ async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
     return Survey(
         total=min(total, settings.max_items or total),
         duplicates=frozenset(duplicates),
-        unknown_fields=tuple(sorted(unknown)),
+        unknown_fields=tuple(name[:MAX_UNKNOWN] for name in sorted(unknown)[:MAX_UNKNOWN]),
         sha256=fingerprint.sha256,
     )
 
@@ -135,13 +139,16 @@ async def plan_rows(
 
     Raises `RunStopped` where the file is no longer the one that the survey read.
     """
-    async with aclosing(inputs.rows.batches()) as batches:
-        async for batch in batches:
-            for index, row in enumerate(batch.rows, start=batch.first_row):
-                if index >= found.total and settings.max_items is not None:
-                    return
-                if first <= index < found.total:
-                    yield _plan(_Place(batch, index, inputs.rows.name), row, inputs, found, settings)
+    try:
+        async with aclosing(inputs.rows.batches()) as batches:
+            async for batch in batches:
+                for index, row in enumerate(batch.rows, start=batch.first_row):
+                    if index >= found.total and settings.max_items is not None:
+                        return
+                    if first <= index < found.total:
+                        yield _plan(_Place(batch, index, inputs.rows.name), row, inputs, found, settings)
+    except InputError as exc:
+        raise RunStopped(str(exc)) from exc
     read = inputs.rows.fingerprint
     if read is None or read.sha256 != found.sha256:
         raise RunStopped(f"{inputs.rows.name} was changed while the run read it")
@@ -173,7 +180,7 @@ def _read(place: _Place, row: Json | BadRow, market: Market) -> Registration | R
 
 def _plan(place: _Place, row: Json | BadRow, inputs: Inputs, found: Survey, settings: RunSettings) -> Planned:
     registration = _read(place, row, inputs.market)
-    if not isinstance(registration, RowError) and registration.id in found.duplicates:
+    if not isinstance(registration, RowError) and _same(registration.id) in found.duplicates:
         problem = f"{registration.id!r} stands in more than one row; none of them is used"
         registration = place.error(ID_FIELD, problem, registration.id)
     row = None if isinstance(row, BadRow) else row
@@ -209,6 +216,11 @@ def _candidates(registration: Registration, catalogue: Catalogue, settings: RunS
     return catalogue.candidates(registration)
 
 
+def _same(registration_id: str) -> str:
+    """One text for ids that are canonically equivalent; upper and lower case are told apart, as exports' ids may be."""
+    return registration_id if registration_id.isascii() else unicodedata.normalize("NFC", registration_id)
+
+
 def _used(document: Document, suppliers: set[str]) -> dict[str, int]:
     """Used places by supplier from the `capacity.json` of an earlier run. Raises `InputError`."""
     remedy = "Give the capacity.json of an earlier run over the same suppliers"
@@ -216,7 +228,12 @@ def _used(document: Document, suppliers: set[str]) -> dict[str, int]:
     used: dict[str, int] = {}
     for index, row in enumerate(rows):
         match row:
-            case {"supplier_id": str(supplier_id), "used": int(count)} if supplier_id in suppliers and count >= 0:
+            case {"supplier_id": str(supplier_id), "used": int(count)} if supplier_id in suppliers and (
+                not isinstance(count, bool) and 0 <= count <= MAX_COUNT
+            ):
+                if supplier_id in used:
+                    problem = f"supplier {supplier_id!r} stands there again"
+                    raise InputError(file=document.name, place=f"/{index}", problem=problem, remedy=remedy)
                 used[supplier_id] = count
             case _:
                 problem = "is not the record of a supplier in the offers file"

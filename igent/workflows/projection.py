@@ -8,23 +8,28 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import cast
 
 from igent import codec
 from igent.accounting.budget import Booked, Most
 from igent.accounting.calls import CallFacts
 from igent.accounting.costs import COSTS_HEADER, Costs, costs_line
+from igent.accounting.critics import CriticYield
 from igent.accounting.prices import Bill, PriceTable, usd_text
 from igent.accounting.seen import Seen
 from igent.accounting.spans import spans_from_record
 from igent.accounting.timing import CSV_HEADER, csv_line, percentile, timing_row
 from igent.accounting.trace import TraceSelection, trace_document
 from igent.accounting.usage import Usage
+from igent.accounting.vitals import Sample, samples_from_record
 from igent.agents.calls import Recorded
 from igent.domain.ledger import Ledger
 from igent.domain.records import Json
 from igent.models.base import Unusable
+from igent.printable import visible_json
+from igent.workflows.passes import Passes, kept_replies
+from igent.workflows.since import Since
 
 __all__ = ["ARRAYS", "LINES", "Projection", "take_place"]
 
@@ -44,7 +49,8 @@ class Projection:
     """What a journal amounts to so far; `emit` takes each row for its file, `prices` are what its calls cost.
 
     `reviewed` are the indices of the registrations of which the journal has a person's decision further on: their rows
-    go to the file of that decision, when it comes, and not to those that wait.
+    go to the file of that decision, when it comes, and not to those that wait. `passes` are the indices of each pass
+    behind the first, those of one that is about to begin included.
     """
 
     def __init__(
@@ -54,22 +60,28 @@ class Projection:
         *,
         prices: PriceTable,
         reviewed: Collection[Json] = (),
+        passes: Collection[Sequence[int]] = (),
     ) -> None:
         self.ledger, self._emit, self._prices, self._reviewed = ledger, emit, prices, reviewed
         self.committed = 0
         self.ending: dict[str, Json] | None = None
+        self.told: Json = None
         self.replies: defaultdict[int, list[dict[str, Json]]] = defaultdict(list)
+        self.since, self.passes = Since(self.replies), Passes(passes)
         self._outcomes: Counter[str] = Counter()
         self._judgements: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
         self.costs, self.booked = Costs(prices), Booked(prices)
-        self.observed = Seen()
+        self.observed, self._critics = Seen(), CriticYield(prices)
         self._open_calls: defaultdict[int, dict[str, list[CallFacts]]] = defaultdict(lambda: defaultdict(list))
         self._seconds = array("d")
         self._trace = TraceSelection()
+        self._samples = list[Sample]()
 
     def fold(self, record: dict[str, Json]) -> None:
         """Add one record, in the order of the journal."""
+        self.since.fold(record)
+        self.passes.fold(record)
         match record["t"]:
             case "reply":
                 self.replies[_int(record["n"])].append(record)
@@ -81,15 +93,37 @@ class Projection:
                 self._commit(record)
             case "review":
                 self._review(record)
+            case "run" | "resume" | "pass" | "stop" | "warning" | "end":
+                self._happened(record)
+
+    def _happened(self, record: dict[str, Json]) -> None:
+        """What happened to the run, or to the process that was at it; one that was killed has left no samples."""
+        self._samples += samples_from_record(cast("list[Json]", record.get("samples", [])))
+        match record["t"]:
             case "run":
                 self._log(record, event="started")
             case "resume":
                 self._log(record, event="resumed", skipped=self.committed)
             case "stop":
                 self._log(record, event="stopped", why=record["why"])
+            case "warning":
+                self._log(record, event="warning", **cast("dict[str, Json]", record["about"]))
+            case "pass":
+                assert self.ending is not None, "a pass begins behind the end of the one before"
+                self.told, self.ending = self.ending.get("told"), None
+                self._log(record, event="pass", number=record["pass"], registrations=len(self.passes.left))
             case "end":
                 self.ending = record
                 self._log(record, event="finished", counts=self.counts())
+
+    @property
+    def decided(self) -> int:
+        """How many outcomes have been committed, those of further passes besides."""
+        return self.committed + self.passes.committed
+
+    def left(self, total: int) -> Sequence[int]:
+        """The indices of the registrations that are not committed yet, of so many in the first pass; in order."""
+        return [*self.passes.left] if self.passes.number > 1 else range(self.committed, total)
 
     def recorded(self, index: int) -> dict[str, Recorded]:
         """The replies that were paid for a registration which is not committed, by request digest."""
@@ -109,7 +143,10 @@ class Projection:
             "counts": self.counts(),
             "judgements": {kind: self._judgements[kind] for kind in ("proven", "plausible")} | self._by_people(),
             "calls": calls | {name: self._calls[name] for name in sorted(self._calls)},
+            **self.since.summary(),
+            **self.passes.summary(),
             **self._costs(),
+            "critic": self._critics.as_record(),
             "observed": self.observed.as_record(),
             "timing": {
                 f"{name}_seconds": round(percentile(seconds, p), 6) if seconds else None
@@ -119,8 +156,8 @@ class Projection:
         }
 
     def trace(self) -> bytes:
-        """The content of `trace.json`: the first registrations and the slowest."""
-        return trace_document(self._trace.chosen())
+        """The content of `trace.json`: the first registrations and the slowest, beside how processes fared."""
+        return trace_document(self._trace.chosen(), self._samples)
 
     def capacity(self) -> bytes:
         """The content of `capacity.json`."""
@@ -145,23 +182,27 @@ class Projection:
     def _call(self, record: dict[str, Json]) -> None:
         facts = CallFacts.from_record(record["facts"])
         self.costs.add(facts)
+        self._critics.call(facts)
         self.observed.add(facts, prompt_chars=_int(record["prompt_chars"]))
         self._open_calls[_int(record["n"])][str(record["request"])].append(facts)
 
     def _commit(self, record: dict[str, Json]) -> None:
         outcome = str(record["outcome"])
-        self.committed += 1
         self._outcomes[outcome] += 1
+        if "was" in record:
+            self._outcomes[str(record["was"])] -= 1
+        else:
+            self.committed += 1
         take_place(record, self.ledger)
         if outcome == "matched":
-            match = cast("dict[str, Json]", record["match"])
-            self._judgements[str(match["judgement"])] += 1
-            self._emit("matches.json", codec.dump(match))
-            self._emit("pos.json", codec.dump(record["order"]))
-        elif record["n"] not in self._reviewed:
-            self._emit(_FILES[outcome], codec.dump(record["row"]))
+            self._judgements[str(cast("dict[str, Json]", record["match"])["judgement"])] += 1
+        waits = outcome != "matched" and (record["n"] in self._reviewed or "decided" in record)
+        rows = [] if waits else _rows(record)
+        self._write(self.passes.standing(record, rows))
         if outcome == "failed":
             self._log(record, event="failed", registration_id=record["id"])
+        if not record.get("taken_over"):
+            self._critics.commit(record)
         self._account(record)
 
     def _review(self, record: dict[str, Json]) -> None:
@@ -170,23 +211,29 @@ class Projection:
         self._outcomes["review"] -= 1
         self._outcomes[outcome] += 1
         take_place(record, self.ledger)
-        if outcome == "matched":
-            self._judgements["reviewed"] += 1
-            self._emit("matches.json", codec.dump(record["match"]))
-            self._emit("pos.json", codec.dump(record["order"]))
-        else:
-            self._emit(_FILES[outcome], codec.dump(record["row"]))
+        self._critics.review(record)
+        self._judgements["reviewed"] += outcome == "matched"
+        self._write(_rows(record, self.passes.number))
         who: dict[str, Json] = {key: record[key] for key in ("action", "by", "at", "comment")}
         line = {"registration_id": record["id"], "outcome": outcome, "review": who}
         self._emit("audit.jsonl", codec.dump(line))
         self._log(record, event="reviewed", registration_id=record["id"], action=record["action"], by=record["by"])
+
+    def close(self) -> None:
+        """Write what a pass that goes no further here has left as it was."""
+        self._write(self.passes.waiting())
+
+    def _write(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        for name, row in rows:
+            self._emit(name, row)
 
     def _by_people(self) -> dict[str, Json]:
         return {"reviewed": self._judgements["reviewed"]} if self._judgements["reviewed"] else {}
 
     def _log(self, record: dict[str, Json], **event: Json) -> None:
         """One line of `run.log`: what happened and when, without personal data."""
-        self._emit("run.log", codec.dump({"at": record.get("at"), **event}))
+        line = codec.dump({"at": record.get("at"), **event}).decode()
+        self._emit("run.log", visible_json(line).encode())
 
     def _account(self, record: dict[str, Json]) -> None:
         """Times, calls, usage and the audit line of one registration."""
@@ -205,15 +252,33 @@ class Projection:
         self._trace.add(name, row.total_seconds, spans=spans)
         self._emit("timings.csv", csv_line(row).rstrip(b"\n"))
         # An agent's replies are in their order already; whose came first depends on timing.
-        replies = sorted(map(_said, self.replies.pop(_int(record["n"]), [])), key=lambda reply: str(reply["agent"]))
+        said = self.replies.pop(_int(record["n"]), [])
+        if self.passes.comes_again(record) and (kept := kept_replies(said, record["outcome"])):
+            self.replies[_int(record["n"])] = kept
+        replies = sorted(map(_said, said), key=lambda reply: str(reply["agent"]))
         audit = cast("dict[str, Json]", record["audit"])
-        line = {"registration_id": record["id"], "outcome": record["outcome"], **audit, "replies": replies}
+        number: dict[str, Json] = {"pass": record["pass"]} if "pass" in record else {}
+        if released := cast("list[tuple[int, str]]", record.get("released", [])):
+            number["released"] = [supplier_id for _, supplier_id in released]
+        line = {"registration_id": record["id"], "outcome": record["outcome"], **number, **audit, "replies": replies}
         self._emit("audit.jsonl", codec.dump(line))
 
 
+def _rows(record: dict[str, Json], number: int = 1) -> list[tuple[str, bytes]]:
+    """What a commit or a decision is in the files; behind a further pass it tells the `number` of that."""
+    behind = {"pass": number} if number > 1 else {}
+    if record["outcome"] != "matched":
+        row = cast("dict[str, Json]", record["row"])
+        return [(_FILES[str(record["outcome"])], codec.dump({**row, **behind}))]
+    match = cast("dict[str, Json]", record["match"])
+    return [("matches.json", codec.dump({**match, **behind})), ("pos.json", codec.dump(record["order"]))]
+
+
 def take_place(record: Mapping[str, Json], ledger: Ledger) -> None:
-    """What a commit or a person's decision does to the places: a decision first gives back the one that was held."""
+    """What a commit or a person's decision does to the places: those that were held for it are given back first."""
     review = record["t"] == "review"
+    for _, supplier_id in cast("list[tuple[int, str]]", record.get("released", [])):
+        ledger.release(supplier_id, hold=True)
     if review and record["held"] is not None:
         ledger.release(str(record["held"]), hold=True)
     if "supplier" in record:
@@ -224,7 +289,8 @@ def _recorded(reply: dict[str, Json], calls: Mapping[str, list[CallFacts]]) -> R
     """A reply to answer with again; the call that it came from is settled where its last attempt has no fault."""
     facts = calls.get(str(reply["request"]), [])
     unusable = cast("Unusable | None", reply["unusable"])
-    return Recorded(text=str(reply["text"]), unusable=unusable, settled=any(one.fault is None for one in facts))
+    settled = "earlier" in reply or any(one.fault is None for one in facts)
+    return Recorded(text=str(reply["text"]), unusable=unusable, settled=settled)
 
 
 def _said(reply: dict[str, Json]) -> dict[str, Json]:

@@ -84,19 +84,16 @@ class Publisher:
 
 
 class CallBook:
-    """Writes into the journal which calls begin and what they took; `durable` has a call wait until that is on disk."""
+    """Writes into the journal which calls begin and what they took."""
 
-    def __init__(self, publisher: Publisher, *, durable: bool) -> None:
-        self._publisher, self._durable = publisher, durable
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
 
     async def reserve(self, request: ModelRequest, most: Most) -> None:
-        """A call begins."""
+        """A call begins, once that is on disk: whatever is sent is counted, also where this process is killed."""
         bound: list[Json] = [most.prompt_tokens, most.output_tokens]
         record: dict[str, Json] = {"t": "reserve", "request": request.digest, "model": request.model, "most": bound}
-        if self._durable:
-            await self._publisher.append_durable(record)
-        else:
-            self._publisher.append(record)
+        await self._publisher.append_durable(record)
 
     def settle(self, request: ModelRequest, call: Usage | None) -> None:
         """It is over."""

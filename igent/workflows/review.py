@@ -7,7 +7,7 @@ folds the journal again and publishes what it says; the same decision twice is r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,38 +17,32 @@ from typing import cast
 from igent import codec
 from igent.domain.ledger import Ledger
 from igent.domain.outcomes import Outcome
-from igent.domain.records import Json, Payment, Registration
-from igent.domain.reviews import Choice, Open, Refusal, decided
-from igent.domain.verify import MatchDecision, OrderDecision, Ruling
+from igent.domain.records import Json, Registration
+from igent.domain.reviews import Choice, Refusal, decided
 from igent.errors import JournalError, OptionError
-from igent.store.files import locked
 from igent.store.journal import Journal, Recovery
-from igent.workflows.commit import offer_record, order_record
+from igent.store.places import locked, own_place
+from igent.workflows.cases import Case, case_of, decision_record
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import take_place
 from igent.workflows.run import JOURNAL, Control, resume_locked
 from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings
 
-__all__ = ["Case", "Deciding", "review"]
+__all__ = ["Case", "Deciding", "apply", "review"]
 
 Record = dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One registration in review: its 0-based `index`, its row of `review.json`, and the note as the input has it."""
-
-    index: int
-    row: Record
-    note: str | None = None
-    open: Open = field(default_factory=Open)
+def _nothing(_: Sequence[Record]) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
     """How decisions are made: `choices` gives them, one after the other; `told` hears what came of each.
 
+    `failed` hears before of the registrations that were not judged at all, by their rows of `failed.json`.
     `only` are the ids that decisions can be about, where that is known beforehand. A decision is on disk, and `told`,
     before the next one is asked for.
     """
@@ -56,6 +50,7 @@ class Deciding:
     choices: Callable[[Sequence[Case]], Iterable[Choice]]
     told: Callable[[Choice, Outcome | Refusal], None]
     only: frozenset[str] | None = None
+    failed: Callable[[Sequence[Record]], None] = _nothing
 
 
 def review(directory: Path, deciding: Deciding, *, rim: Rim) -> None:
@@ -63,20 +58,23 @@ def review(directory: Path, deciding: Deciding, *, rim: Rim) -> None:
 
     Raises `OptionError` for a run that is not finished, whose inputs have changed or that another process works on.
     """
-    asyncio.run(_review(directory, deciding, rim))
+    asyncio.run(apply(directory, deciding, rim=rim))
 
 
-async def _review(directory: Path, deciding: Deciding, rim: Rim) -> None:
+async def apply(directory: Path, deciding: Deciding, *, rim: Rim) -> None:
+    """The same in a loop that runs already."""
+    directory = own_place(directory)
     path = directory / JOURNAL
-    with locked(directory):
-        recovery = Recovery(path)
+    with locked(directory, rim.disk):
+        recovery = Recovery(path, rim.disk)
         queue = await _read(recovery, directory, rim)
         if not queue.finished:
             remedy = f"Go on with it first: igent run --resume {directory}"
             raise OptionError("the run has registrations left, which come before those in review", remedy=remedy)
         await queue.prepare(deciding.only)
         behind = _published_bytes(directory) != recovery.state.offset_bytes
-        async with Journal.resume(path, recovery.state) as journal:
+        deciding.failed([*queue.failed.values()])
+        async with Journal.resume(path, recovery.state, rim.disk) as journal:
             # Asking blocks the loop, which has nothing else to do.
             for choice in deciding.choices([*queue.waiting.values()]):
                 outcome = queue.decide(choice)
@@ -107,20 +105,24 @@ class _Queue:
     ledger: Ledger
     waiting: dict[str, Case] = field(default_factory=dict)
     done: dict[str, Record] = field(default_factory=dict)
+    failed: dict[str, Record] = field(default_factory=dict)
     finished: bool = False
 
     def fold(self, record: Record) -> None:
         """Add one record of the journal; those of calls have no part in this."""
         kind, name = record["t"], str(record.get("id"))
-        self.finished = self.finished or kind == "end"
+        if kind in ("pass", "end"):
+            self.finished = kind == "end"
         if kind in ("commit", "review"):
             take_place(record, self.ledger)
+            self.waiting.pop(name, None)
+            self.failed.pop(name, None)
         if kind == "commit" and record["outcome"] == "review":
-            row = cast("Record", record["row"])
-            self.waiting[name] = Case(index=cast("int", record["n"]), row=row, open=_open(record))
+            self.waiting[name] = case_of(record)
+        elif kind == "commit" and record["outcome"] == "failed":
+            self.failed[name] = cast("Record", record["row"])
         elif kind == "review":
             self.done[name] = record
-            self.waiting.pop(name, None)
 
     close = fold
 
@@ -150,29 +152,10 @@ class _Queue:
         return decided(choice, case.open, self.ledger, currency=self.session.inputs.market.CURRENCY)
 
     def record(self, choice: Choice, outcome: Outcome, *, at: datetime) -> Record:
-        """The journal's record of a decision: enough to write every file again."""
-        case = self.waiting[choice.registration_id]
-        who: Record = {"by": choice.by, "at": at.isoformat(timespec="seconds"), "comment": choice.comment}
-        held: Record = {} if case.open.held is None else {"held": case.open.held}
-        name: Record = {"registration_id": choice.registration_id}
-        head: Record = {"t": "review", "n": case.index, "id": choice.registration_id, "action": choice.action}
-        head |= {**who, "held": case.open.held, "outcome": outcome.kind}
-        if outcome.place is None:
-            about: Record = {key: case.row[key] for key in ("source", "note", "unproven") if key in case.row}
-            return head | {"row": {**name, "codes": [*outcome.codes], **who, **held, **about}}
-        offer = outcome.place.offer
-        done = "accepted" if choice.action == "accept" else "chosen"
-        match: Record = {
-            **name,
-            "supplier_id": offer.supplier.id,
-            "offer": offer_record(offer),
-            "tier": outcome.place.tier or None,
-            "judgement": outcome.judgement,
-            "reason": f"{done} in review by {choice.by}",
-        }
+        """The journal's record of a decision."""
         simulated = self.session.settings.model == "mock"
-        order = order_record(outcome, simulated=simulated)
-        return head | {"supplier": offer.supplier.id, "match": {**match, **who, **held}, "order": order}
+        case, when = self.waiting[choice.registration_id], at.isoformat(timespec="seconds")
+        return decision_record(choice, outcome, case, at=when, simulated=simulated)
 
 
 async def _read(recovery: Recovery, directory: Path, rim: Rim) -> _Queue:
@@ -197,32 +180,3 @@ async def _begin(header: Record, directory: Path, rim: Rim) -> Session:
     session = await prepare(settings, Pace(), rim, started=started, calls=False)
     session.require_same(header)
     return session
-
-
-def _open(commit: Record) -> Open:
-    """What the phases left to a person, as the commit has it."""
-    row = cast("Record", commit["row"])
-    match, order = cast("list[Record]", cast("Record", commit["audit"])["phases"])
-    settled = match.get("verdict") in ("proven", "plausible")
-    proposal, held = row.get("proposal"), row.get("held")
-    return Open(
-        match=_match(match.get("decision")),
-        order=_order(order.get("decision")) if settled else None,
-        order_settled=settled and order.get("verdict") in ("proven", "plausible"),
-        proposed=str(proposal["offer"]) if isinstance(proposal, dict) else None,
-        held=None if held is None else str(held),
-    )
-
-
-def _match(decision: Json) -> MatchDecision | None:
-    if not isinstance(decision, dict):
-        return None
-    tiers = cast("list[list[str]] | None", decision["fit"])
-    return MatchDecision(fit=None if tiers is None else tuple(map(tuple, tiers)))
-
-
-def _order(decision: Json) -> OrderDecision | None:
-    if not isinstance(decision, dict):
-        return None
-    rulings = cast("Mapping[str, Ruling | Mapping[str, Ruling]]", decision["incentives"])
-    return OrderDecision(payment=cast("Payment | None", decision["payment"]), incentives=rulings)

@@ -3,63 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import cast
 
-from igent import __version__, codec
+from igent import codec
 from igent.accounting.budget import Budget
+from igent.accounting.vitals import Warned
 from igent.domain.records import Json
 from igent.errors import JournalError, OptionError, RunStopped, leaf
 from igent.models.budgeted import Purse
 from igent.models.halt import Halt
-from igent.store.files import Outputs, locked, point_latest
+from igent.store.files import Outputs
 from igent.store.journal import Journal, Recovery
+from igent.store.places import locked, make_place, own_place, point_latest
 from igent.store.scan import scan
+from igent.workflows.begun import JOURNAL, begun, require_finished
+from igent.workflows.compare import compare
+from igent.workflows.control import Control, RunResult
 from igent.workflows.decided import gap, read_decided
+from igent.workflows.failures import Failures
+from igent.workflows.passes import chosen, picked
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
 from igent.workflows.providers import look_at_cache, open_providers
 from igent.workflows.publisher import CallBook, Publisher
 from igent.workflows.rehearsal import held_against, remember, told_before
+from igent.workflows.same import Stated, agreed
 from igent.workflows.scheduler import Steps, run_in_order
 from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings, provider_of
+from igent.workflows.summary import process_record, summary_record
 from igent.workflows.together import Together
+from igent.workflows.vitals import Watch, memory_bound, resident_bytes
 from igent.workflows.worker import Worker
 
 __all__ = ["Control", "JOURNAL", "RUNS", "RunResult", "resume", "resume_locked", "start"]
 
-JOURNAL = "journal"
 RUNS = "runs"
-
-
-def _ignore(_counts: dict[str, Json], _total: int) -> None:
-    """Show nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """How a run is watched and ended from outside.
-
-    `progress` is told the counts and the total. Setting `stop` ends the intake; what is under way is committed.
-    """
-
-    stop: Halt = field(default_factory=Halt)
-    progress: Callable[[dict[str, Json], int], None] = _ignore
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """Where a run's files are and what `run.json` says; `stopped` is why it ended early, None where it is complete."""
-
-    directory: Path
-    summary: dict[str, Json]
-    stopped: str | None = None
+_FOLDS = 1_000  # records of a journal, which take some 20 ms, between two looks at what else there is to do
 
 
 async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: Control, rim: Rim) -> RunResult:
@@ -67,18 +53,21 @@ async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: 
 
     Raises `InputError`, `ConstellationError` or `OptionError` before anything is written or called.
     """
-    session = await prepare(settings, pace, rim)
+    session = await control.stop.before(partial(prepare, settings, pace, rim))
     await look_at_cache(session)
-    _make(directory)
-    with locked(directory):
+    disk = rim.disk
+    if settings.since is not None:
+        require_finished(settings.since)
+    make_place(directory, disk)
+    with locked(directory, disk):
         path = directory / JOURNAL
-        if _begun(path):
+        if begun(path, disk):
             raise OptionError(f"{str(directory)!r} holds a run already", remedy=f"Go on with it: --resume {directory}")
-        outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
+        outputs = Outputs(directory, arrays=ARRAYS, lines=LINES, disk=disk)
         projection = Projection(session.inputs.ledger(), outputs.add, prices=session.prices)
         if directory.parent.name == RUNS:
-            point_latest(directory)
-        async with Journal.create(path) as journal:
+            point_latest(directory, disk)
+        async with Journal.create(path, disk) as journal:
             publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
             await publisher.append_durable(session.header())
             result = await _execute(session, publisher, projection, directory, control=control)
@@ -86,165 +75,199 @@ async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: 
     return result
 
 
-async def resume(directory: Path, pace: Pace, *, control: Control, rim: Rim) -> RunResult:
-    """Go on with a run that was stopped, from its directory alone.
+async def resume(
+    directory: Path,
+    pace: Pace,
+    *,
+    control: Control,
+    rim: Rim,
+    stated: Stated | None = None,
+    only: Collection[str] = (),
+) -> RunResult:
+    """Go on with a run that was stopped, from its directory alone; or judge `only` those once more, by outcome or id.
 
-    Raises `OptionError` where the inputs, the prompts or the constellation are no longer those of the run, and where
-    another process is at work on it.
+    Raises `OptionError` where the inputs, the prompts or the constellation are no longer those of the run, where what
+    is `stated` of its settings differs, where another process is at work on it, and for what cannot be judged again.
     """
-    with locked(directory):
-        return await resume_locked(directory, pace, control=control, rim=rim)
+    directory = own_place(directory)
+    with locked(directory, rim.disk):
+        return await resume_locked(directory, pace, control=control, rim=rim, stated=stated, only=only)
 
 
-async def resume_locked(directory: Path, pace: Pace, *, control: Control, rim: Rim, calls: bool = True) -> RunResult:
+async def resume_locked(
+    directory: Path,
+    pace: Pace,
+    *,
+    control: Control,
+    rim: Rim,
+    calls: bool = True,
+    stated: Stated | None = None,
+    only: Collection[str] = (),
+) -> RunResult:
     """The same for whoever holds the directory; a finished run has its files published, which `calls` nobody."""
     path = directory / JOURNAL
-    recovery = Recovery(path)
+    recovery = Recovery(path, rim.disk)
     entries = (entry.record for entry in recovery)
     header = next(entries, None)
     if header is None or header["t"] != "run":
         raise JournalError(path=str(path), problem="holds no run", remedy="Start the run again, also into this place")
     settings = RunSettings.from_record(cast("dict[str, Json]", header["settings"]))
+    settings = agreed(settings, stated or {}, cast("dict[str, Json]", header["identity"]))
     session = await prepare(settings, pace, rim, started=datetime.fromisoformat(str(header["at"])), calls=calls)
     session.require_same(header)
-    outputs = Outputs(directory, arrays=ARRAYS, lines=LINES)
+    rows = chosen(path, only, total=session.survey.total) if only else []
+    if only and not rows:
+        control.warn(f"nothing is {' or '.join(only)}, so nothing is judged again")
+    outputs = Outputs(directory, arrays=ARRAYS, lines=LINES, disk=rim.disk)
     reviewed = {record["n"] for record in scan(path, kind="review")}
-    projection = Projection(session.inputs.ledger(), outputs.add, prices=session.prices, reviewed=reviewed)
+    passes = [*(cast("list[int]", record["rows"]) for record in scan(path, kind="pass")), *([rows] if rows else [])]
+    ledger = session.inputs.ledger()
+    projection = Projection(ledger, outputs.add, prices=session.prices, reviewed=reviewed, passes=passes)
     projection.fold(header)
-    for record in entries:
+    for number, record in enumerate(entries):
         projection.fold(record)
         if outputs.crowded:
             await outputs.spill()
-    async with Journal.resume(path, recovery.state) as journal:
+        if number % _FOLDS == 0:
+            await asyncio.sleep(0)
+            control.stop.check()
+    async with Journal.resume(path, recovery.state, rim.disk) as journal:
         publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
         await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})
+        if rows:
+            await _begin_pass(session, publisher, projection, rows, only)
+        session = replace(session, afresh=bool(projection.passes.left))
         result = await _execute(session, publisher, projection, directory, control=control)
     outputs.close()
     return result
 
 
-def _make(directory: Path) -> None:
-    """Make the directory of a run. Raises `OptionError` where there can be none."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as exc:
-        problem = f"{str(directory)!r} cannot be made a directory: {exc.strerror}"
-        raise OptionError(problem, remedy="Give another with --out") from exc
+async def _begin_pass(
+    session: Session, publisher: Publisher, projection: Projection, rows: list[int], only: Collection[str]
+) -> None:
+    """Write down whose turn it is again, behind the end of the pass before."""
+    at = session.rim.now().isoformat()
+    if projection.ending is None:
+        process = process_record(session, judged=0, wall_s=0.0, resumed_at=projection.committed)
+        publisher.append({**_end_of(session, projection, process, {}), "at": at})
+    number = projection.passes.number + 1
+    await publisher.append_durable({"t": "pass", "pass": number, "rows": [*rows], "only": [*only], "at": at})
+    await publisher.settle()
 
 
-def _begun(path: Path) -> bool:
-    """Whether a journal holds a run; one that a crash has left without its first record is removed."""
-    if not path.exists():
-        return False
-    if next(iter(Recovery(path)), None) is not None:
-        return True
-    path.unlink()
-    return False
+def _end_of(
+    session: Session, projection: Projection, process: dict[str, Json], went: dict[str, Json]
+) -> dict[str, Json]:
+    """What the end of a pass leaves to `run.json`; an estimate is of the first one."""
+    told = told_before(session) if projection.passes.number == 1 else projection.told
+    return {"t": "end", "process": process, "providers": went, "told": told}
 
 
 async def _execute(
     session: Session, publisher: Publisher, projection: Projection, directory: Path, *, control: Control
 ) -> RunResult:
     """Judge and commit what is left, then publish everything."""
-    first, begun = projection.committed, session.rim.monotonic()
-    stopped, went = await _go_through(session, publisher, projection, control=control)
+    first, decided, begun = projection.committed, projection.decided, session.rim.monotonic()
+    await compare(session, publisher, projection)
+    watch = _watch(session, publisher, control)
+    stopped, went = await _go_through(session, publisher, projection, control=control, watch=watch)
     if projection.ending is None:
+        for decision in projection.since.pending if stopped is None else ():
+            publisher.append(decision)
         wall_s = session.rim.monotonic() - begun
-        process = _process(session, judged=projection.committed - first, wall_s=wall_s, resumed_at=first)
-        told = told_before(session)
-        end: dict[str, Json] = {"t": "end", "process": process, "providers": went, "told": told}
+        process = process_record(session, judged=projection.decided - decided, wall_s=wall_s, resumed_at=first)
+        process |= watch.vitals.as_record()
+        end = _end_of(session, projection, process, went)
         ending: dict[str, Json] = end if stopped is None else {"t": "stop", "why": stopped}
-        await publisher.append_durable({**ending, "at": session.rim.now().isoformat()})
+        samples = watch.vitals.record()
+        await publisher.append_durable({**ending, "samples": samples, "at": session.rim.now().isoformat()})
         await publisher.settle()
     else:
         end = projection.ending
-    summary = _summary(session, projection, end, stopped=stopped)
+    summary = summary_record(session, projection, end, stopped=stopped)
     summary["forecast"] = held_against(end["told"], summary)
     if session.allocates_at_end and stopped is None:
-        summary["allocation"] = gap(read_decided(directory / JOURNAL, reviews=False))
-    if went:
+        summary["allocation"] = gap(read_decided(directory / JOURNAL, later=False))
+    if went and projection.passes.number == 1:
         remember(session, summary, directory.name)
+    projection.close()
     await publisher.publish({"run.json": codec.dump_pretty(summary), "trace.json": projection.trace()})
     control.progress(projection.counts(), session.survey.total)
     return RunResult(directory=directory, summary=summary, stopped=stopped)
 
 
+def _watch(session: Session, publisher: Publisher, control: Control) -> Watch:
+    """What looks at this process, and tells the log and whoever watches."""
+
+    def tell(warned: Warned) -> None:
+        text, about = warned
+        publisher.append({"t": "warning", "at": session.rim.now().isoformat(), "about": about})
+        control.warn(text)
+
+    bound = memory_bound()
+    return Watch(session.clock, tell, sleep=asyncio.sleep, resident=resident_bytes, memory_bytes=bound)
+
+
 async def _go_through(
-    session: Session, publisher: Publisher, projection: Projection, *, control: Control
+    session: Session, publisher: Publisher, projection: Projection, *, control: Control, watch: Watch
 ) -> tuple[str | None, dict[str, Json]]:
     """Judge and commit the registrations that are left: why that ended before the last of them, and how calls went."""
-    first, total, halt = projection.committed, session.survey.total, control.stop
-    rows = plan_rows(session.inputs, session.survey, session.settings, first=first)
+    left, halt = projection.left(session.survey.total), control.stop
     stopped, went = None, dict[str, Json]()
-    if first == total:
+    if not left:
         return None, went
+    rows = plan_rows(session.inputs, session.survey, session.settings, first=left[0])
+    failures, begun = Failures(session.pace.max_failures, halt), projection.decided
+
+    def told(counts: dict[str, Json]) -> None:
+        done = projection.decided - begun
+        if projection.passes.number > 1:
+            control.progress({**counts, "registrations": done}, len(left))
+        else:
+            control.progress(counts, session.survey.total)
+
     try:
         purse = _maybe_purse(session, publisher, projection)
-        async with open_providers(session, purse, halt) as providers, aclosing(rows) as items:
+        async with open_providers(session, purse, halt) as providers, aclosing(picked(rows, left)) as items:
             worker = Worker(session, publisher, projection, model=providers.model, halt=halt)
             together = Together(worker, publisher)
-            steps = Steps(work=worker.work, commit=together.wait if session.allocates_at_end else worker.commit)
+            commit = together.wait if session.allocates_at_end else worker.commit
+            steps = Steps(work=worker.work, commit=failures.counting(commit), closed=failures.exceeded)
             async with asyncio.TaskGroup() as tasks:
                 others = [
-                    tasks.create_task(publisher.run(lambda counts: control.progress(counts, total))),
-                    tasks.create_task(_expire(session, halt)),
+                    tasks.create_task(publisher.run(told)),
+                    tasks.create_task(_end(session, halt)),
+                    tasks.create_task(watch.run()),
                 ]
-                await run_in_order(items, steps, first=first, window=session.pace.window, halt=halt)
-                await together.commit(total - first)
+                await run_in_order(items, steps, window=session.pace.window, halt=halt)
+                await together.commit(len(left))
                 for task in others:
                     task.cancel()
             went = providers.as_record()
     except* RunStopped as group:
-        stopped = str(leaf(group))
+        stopped = halt.reason or str(leaf(group))
     except* JournalError as group:
         raise leaf(group) from None
     await publisher.settle()
-    return stopped or (halt.reason if projection.committed < total else None), went
+    return stopped or (halt.reason if projection.left(session.survey.total) else None), went
 
 
-async def _expire(session: Session, halt: Halt) -> None:
-    """Let the run end at its deadline."""
-    deadline_s = session.pace.deadline_s
-    if deadline_s is not None:
-        await session.rim.sleep(deadline_s)
-        halt.set(f"the deadline of {deadline_s:g} s has passed")
+async def _end(session: Session, halt: Halt) -> None:
+    """Let the run end at its deadline. Raises `RunStopped` once a run that is to end has had its grace."""
+    pace, sleep = session.pace, session.rim.sleep
+    if pace.deadline_s is None:
+        await halt.wait()
+    else:
+        await halt.rest(sleep, pace.deadline_s)
+        halt.set(f"the deadline of {pace.deadline_s:g} s has passed")
+    await sleep(pace.grace_s)
+    halt.check()
 
 
 def _maybe_purse(session: Session, publisher: Publisher, projection: Projection) -> Purse | None:
     """What the run may take, less what it may have taken so far; None where calls are neither bounded nor paid for."""
     max_usd, max_tokens = session.pace.max_usd, session.pace.max_tokens
-    bounded = max_usd is not None or max_tokens is not None
-    if not bounded and all(provider_of(model) == "offline" for model in session.models):
+    if max_usd is None and max_tokens is None and all(provider_of(model) == "offline" for model in session.models):
         return None
     spent = sum(projection.booked.open, start=projection.booked.spent)
-    return Purse(Budget(max_usd=max_usd, max_tokens=max_tokens, spent=spent), CallBook(publisher, durable=bounded))
-
-
-def _process(session: Session, *, judged: int, wall_s: float, resumed_at: int) -> dict[str, Json]:
-    """What is about the process that went through the registrations last, and not about the run."""
-    return {
-        "concurrency": session.pace.concurrency,
-        "resumed_at": resumed_at or None,
-        "wall_seconds": round(wall_s, 6),
-        "registrations_per_second": round(judged / wall_s, 3) if wall_s else None,
-    }
-
-
-def _summary(session: Session, projection: Projection, end: dict[str, Json], *, stopped: str | None) -> dict[str, Json]:
-    """The content of `run.json`; `end` is the record that the run ends with, or would."""
-    settings, folded = session.settings, projection.summary()
-    return {
-        "constellation": session.constellation.name,
-        "model": settings.model,
-        "market": settings.market,
-        "seed": settings.seed,
-        "as_of": settings.as_of.isoformat(),
-        "started": session.started.isoformat(),
-        "stopped": stopped,
-        **folded,
-        "timing": cast("dict[str, Json]", folded["timing"]) | cast("dict[str, Json]", end["process"]),
-        "providers": end["providers"],
-        "unknown_fields": [*session.survey.unknown_fields],
-        "inputs": {"registrations": session.survey.sha256, **session.inputs.hashes},
-        "versions": {"igent": __version__, "autogen-agentchat": version("autogen-agentchat")},
-    }
+    return Purse(Budget(max_usd=max_usd, max_tokens=max_tokens, spent=spent), CallBook(publisher))

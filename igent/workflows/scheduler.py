@@ -7,6 +7,7 @@ commit as that registration's failure; ten in a row stop the run with all of the
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -66,11 +67,15 @@ class Breaker:
 
 
 class Turnstile(Generic[T, R]):
-    """Results arrive in any order and leave in order of their index, from `first` on."""
+    """Results arrive in any order and leave in the order in which their items have come."""
 
-    def __init__(self, first: int) -> None:
-        self._next = first
+    def __init__(self) -> None:
+        self._line = deque[int]()
         self._waiting: dict[int, tuple[T, R]] = {}
+
+    def expect(self, item: T) -> None:
+        """Let an item be the next in line."""
+        self._line.append(item.index)
 
     def arrive(self, item: T, result: R) -> None:
         """Put a result in line."""
@@ -78,26 +83,30 @@ class Turnstile(Generic[T, R]):
 
     def leaving(self, may_leave: Callable[[int], bool]) -> Iterator[tuple[T, R]]:
         """The results whose turn it is, as far as `may_leave` lets them."""
-        while self._next in self._waiting and may_leave(self._next):
-            yield self._waiting.pop(self._next)
-            self._next += 1
+        while self._line and self._line[0] in self._waiting and may_leave(self._line[0]):
+            yield self._waiting.pop(self._line.popleft())
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps(Generic[T, R]):
-    """What is done with each item: `work` concurrently, then `commit`, synchronous and in order."""
+    """What is done with each item: `work` concurrently, then `commit`, synchronous and in order, unless `closed`."""
 
     work: Callable[[T], Awaitable[R]]
-    commit: Callable[[T, R], None]
+    commit: Callable[[T, R], object]
+    closed: Callable[[], bool] = _never
 
 
-async def run_in_order(items: AsyncIterable[T], steps: Steps[T, R], *, first: int, window: int, halt: Halt) -> None:
+async def run_in_order(items: AsyncIterable[T], steps: Steps[T, R], *, window: int, halt: Halt) -> None:
     """Work on at most `window` uncommitted items at a time until they end, or until `halt` ends the intake.
 
     What is abandoned by its work, and whatever comes after it, is not committed. Raises `RunStopped` for a series of
     transient failures.
     """
-    floor = _Floor(steps, first=first, window=window)
+    floor = _Floor(steps, window=window)
     try:
         async with asyncio.TaskGroup() as group:
             async for item in items:
@@ -113,10 +122,10 @@ async def run_in_order(items: AsyncIterable[T], steps: Steps[T, R], *, first: in
 class _Floor(Generic[T, R]):
     """The items that are admitted and not committed: at work, or waiting at the turnstile."""
 
-    def __init__(self, steps: Steps[T, R], *, first: int, window: int) -> None:
+    def __init__(self, steps: Steps[T, R], *, window: int) -> None:
         self._steps = steps
         self._room = asyncio.Semaphore(window)
-        self._breaker, self._turnstile = Breaker(), Turnstile[T, R](first)
+        self._breaker, self._turnstile = Breaker(), Turnstile[T, R]()
         self._working: set[int] = set()
         self._taking_in = True
 
@@ -130,6 +139,7 @@ class _Floor(Generic[T, R]):
     def admit(self, item: T, group: asyncio.TaskGroup) -> None:
         """Start the work on an item that there is room for."""
         self._working.add(item.index)
+        self._turnstile.expect(item)
         group.create_task(self._work_on(item))
 
     def close(self) -> None:
@@ -140,7 +150,7 @@ class _Floor(Generic[T, R]):
     async def _work_on(self, item: T) -> None:
         result = await self._steps.work(item)
         self._working.discard(item.index)
-        if result.abandoned:
+        if result.abandoned or self._steps.closed():
             self._room.release()
         else:
             self._breaker.observe(item.index, reached=result.reached)
@@ -150,6 +160,10 @@ class _Floor(Generic[T, R]):
     def _let_leave(self) -> None:
         # With no work under way or to come no success can follow any more, and what is finished must not wait for one.
         final = not self._working and not self._taking_in and not self._breaker.tripped
-        for item, result in self._turnstile.leaving(lambda index: final or not self._breaker.undecided(index)):
+
+        def may_leave(index: int) -> bool:
+            return not self._steps.closed() and (final or not self._breaker.undecided(index))
+
+        for item, result in self._turnstile.leaving(may_leave):
             self._steps.commit(item, result)
             self._room.release()

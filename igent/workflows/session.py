@@ -19,6 +19,8 @@ from igent.constellation import Constellation, parse_constellation, with_overrid
 from igent.domain.records import Json
 from igent.errors import InputError, OptionError
 from igent.store.bundled import prompt_text
+from igent.store.disk import DISK, Disk
+from igent.store.plain import read_json, read_text
 from igent.workflows.pipeline import Judging
 from igent.workflows.plan import Inputs, Survey, load, survey
 from igent.workflows.settings import ModelName, Pace, RunSettings, provider_of
@@ -35,12 +37,14 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rim:
-    """What a run gets from outside: clocks, a way to wait, draws in [0, 1), and the way to the providers.
+    """What a run gets from outside: the disk of its directory, clocks, a way to wait, draws in [0, 1), and the way to
+    the providers.
 
     A key is never shown, written or logged. `cache_dir` holds what one run leaves to the next: replies, forecasts and
     what calls were like; without it nothing is left. `prices` are those of a user, over the bundled ones.
     """
 
+    disk: Disk = DISK
     monotonic: Callable[[], float] = time.perf_counter
     now: Callable[[], datetime] = _utc_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -57,7 +61,8 @@ class Rim:
 class Session:
     """Everything that one process needs for its part of a run.
 
-    `started` is when the run began, perhaps in an earlier process; `clock` counts seconds from there.
+    `started` is when the run began, perhaps in an earlier process; `clock` counts seconds from there. Where it asks
+    `afresh`, no reply of an earlier run answers.
     """
 
     settings: RunSettings
@@ -70,6 +75,7 @@ class Session:
     prices: PriceTable
     started: datetime
     clock: Clock
+    afresh: bool = False
 
     def header(self) -> dict[str, Json]:
         """The journal's first record: the settings, and what else makes a resumed run the same run."""
@@ -110,7 +116,7 @@ class Session:
         asked_for = self.settings.switches.get("response_cache", False)
         online = any(provider_of(model) != "offline" for model in self.models)
         on = self.constellation.optimization.response_cache and (online or asked_for)
-        return on and self.rim.cache_dir is not None
+        return on and self.rim.cache_dir is not None and not self.afresh
 
     @property
     def caches_prompts(self) -> bool:
@@ -145,8 +151,7 @@ async def prepare(
 
     Raises `ConstellationError`, `OptionError` or `InputError` for the first thing that cannot be used.
     """
-    text = settings.constellation.read_text(encoding="utf-8")
-    parsed = parse_constellation(text, file=settings.constellation.name)
+    parsed = parse_constellation(read_text(settings.constellation), file=settings.constellation.name)
     constellation = with_overrides(parsed, critic=settings.critic, switches=settings.switches)
     prices = price_table(rim.prices)
     inputs = await load(settings)
@@ -180,10 +185,10 @@ def price_table(extra: Path | None = None) -> PriceTable:
     if extra is None:
         return table
     try:
-        document = codec.load(extra.read_bytes())
-    except (OSError, codec.DecodeError) as exc:
-        remedy = "Give a JSON file in the form of igent/accounting/prices.json"
-        raise InputError(file=extra.name, place="", problem=f"cannot be read: {exc}", remedy=remedy) from exc
+        document = read_json(extra)
+    except InputError as exc:
+        remedy = f"{exc.remedy}; its form is that of igent/accounting/prices.json"
+        raise InputError(file=exc.file, place=exc.place, problem=exc.problem, remedy=remedy) from exc
     return table.merged(PriceTable.read(document, file=extra.name))
 
 

@@ -15,14 +15,18 @@ from igent.domain.records import Json
 from igent.errors import OptionError
 from igent.markets import MARKETS
 from igent.models.simulated import LATENCIES
+from igent.workflows.failures import Tolerance
 
-__all__ = ["ModelName", "OFFLINE", "Pace", "Provider", "RunSettings", "provider_of"]
+__all__ = ["GRACE_S", "ModelName", "OFFLINE", "Pace", "Provider", "RunSettings", "provider_of"]
 
 ModelName: TypeAlias = str
 Provider = Literal["offline", "anthropic", "openai"]
 OFFLINE = ("rules", "mock")
 _CLAUDE = re.compile(r"claude-[a-z0-9]+(?:-[a-z0-9]+)*")
 _OPENAI = re.compile(r"openai:[A-Za-z0-9][A-Za-z0-9._/:-]*")
+
+# With what follows it ends a container within the ten seconds that it is given as a rule before it is killed.
+GRACE_S = 8.0
 
 # A window's worth of registrations for a concurrency that is still to be found.
 _AUTO_WINDOW = 1_024
@@ -42,7 +46,11 @@ def provider_of(model: ModelName) -> Provider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """Everything that an outcome depends on. Paths are resolved; `as_of` decides which incentives are current."""
+    """Everything that an outcome depends on. Paths are resolved; `as_of` decides which incentives are current.
+
+    `since` is the directory of a finished run whose judgements stand where what they rest on is unchanged; its matches
+    keep their places unless it is to `reallocate`.
+    """
 
     constellation: Path
     registrations: Path
@@ -57,10 +65,13 @@ class RunSettings:
     seed: int = 0
     max_items: int | None = None
     include_withdrawn: bool = False
+    allow_large: bool = False
     strict_judgement: bool = False
     hold_reviews: bool = False
     critic: CriticPolicy | None = None
     switches: Mapping[str, bool] = field(default_factory=dict)
+    since: Path | None = None
+    reallocate: bool = False
 
     def __post_init__(self) -> None:
         _require(self.market in MARKETS, f"there is no market {self.market!r}", ", ".join(MARKETS))
@@ -68,6 +79,9 @@ class RunSettings:
         _require(self.mock_latency in LATENCIES, f"there is no latency {self.mock_latency!r}", ", ".join(LATENCIES))
         _require(0 <= self.mock_errors <= 1, f"mock errors cannot be {self.mock_errors:g}", "a rate from 0 to 1")
         _require(self.max_items is None or self.max_items > 0, "max items cannot be below 1", "a number from 1")
+        _require(
+            self.since is not None or not self.reallocate, "there is nothing to reallocate", "with --since RUN_DIR"
+        )
 
     def as_record(self) -> dict[str, Json]:
         """The settings for the journal."""
@@ -76,7 +90,7 @@ class RunSettings:
     @classmethod
     def from_record(cls, record: Mapping[str, Json]) -> RunSettings:
         """The settings that a journal holds."""
-        paths = ("constellation", "registrations", "offers", "incentives", "capacity")
+        paths = ("constellation", "registrations", "offers", "incentives", "capacity", "since")
         values = {name: Path(str(value)) if name in paths and value else value for name, value in record.items()}
         return cls(**{**values, "as_of": date.fromisoformat(str(record["as_of"]))})  # type: ignore[arg-type]
 
@@ -86,7 +100,9 @@ class Pace:
     """How a run goes about it, without effect on any outcome: each may differ when the run is resumed.
 
     A `concurrency` of None is found while the run goes on. `call_deadline_s` bounds a call, `idle_s` the silence within
-    one, `deadline_s` this process. `max_usd` and `max_tokens` bound what the whole run may take, from its beginning.
+    one, `deadline_s` this process. A run that is to end early gives the calls in flight `grace_s`. `max_usd` and
+    `max_tokens` bound what the whole run may take, from its beginning; `max_failures` how many registrations this
+    process may see fail.
     """
 
     concurrency: int | None = 8
@@ -94,8 +110,10 @@ class Pace:
     idle_s: float = 15.0
     flush_every: int = 5
     deadline_s: float | None = None
+    grace_s: float = GRACE_S
     max_usd: Decimal | None = None
     max_tokens: int | None = None
+    max_failures: Tolerance | None = None
 
     def __post_init__(self) -> None:
         slots = self.concurrency
@@ -107,6 +125,7 @@ class Pace:
             ("the run's deadline", self.deadline_s),
         ):
             _require(seconds is None or seconds > 0, f"{name} cannot be {seconds}", "a number of seconds above 0")
+        _require(0 <= self.grace_s <= 3_600, f"a grace cannot be {self.grace_s:g} s", "0 to 3600 seconds")
         for name, most in (("cost", self.max_usd), ("tokens", self.max_tokens)):
             # Decimal refuses to compare what is not a number.
             bounded = most is None or (Decimal(most).is_finite() and most > 0)

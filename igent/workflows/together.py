@@ -24,14 +24,16 @@ class Together:
         self._worker, self._publisher = worker, publisher
         self._judged: deque[tuple[Planned, Finished]] = deque()
 
-    def wait(self, planned: Planned, finished: Finished) -> None:
-        """Keep one judged registration; they come in registration order."""
+    def wait(self, planned: Planned, finished: Finished) -> str | None:
+        """Keep one judged registration; they come in registration order. `failed` is an outcome that is known."""
         self._judged.append((planned, finished))
+        return "failed" if finished.judged.failed else None
 
     async def commit(self, expected: int) -> None:
         """Allocate and commit all of them; none where fewer than `expected` have come, because the run has to end."""
         if len(self._judged) < expected:
             return
+        await self._publisher.settle()  # so that whoever loses patience with the next step can end it
         self._worker.allot(self._judged)
         while self._judged:
             self._worker.commit(*self._judged.popleft())

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from igent.audit.case import Case, Household
-from igent.audit.claims import Found, Tiers, maybe_tiers, rows_in
+from igent.audit.claims import Found, rows_in
 from igent.audit.findings import Finding
-from igent.audit.matches import Hold, MatchAudit
+from igent.audit.holds import Hold, Told, holds, holds_of
+from igent.audit.matches import MatchAudit
 from igent.audit.orders import OrderAudit, missing
 from igent.audit.report import Audit
 from igent.errors import InputError, OptionError
 from igent.markets import MARKETS
 from igent.markets.fields import FieldError
-from igent.store.source import LARGE_BYTES, BadRow, RowFile, read_document, read_documents
+from igent.store.places import own_place
+from igent.store.source import BadRow, RowFile, read_document, read_documents
 
 __all__ = ["AuditFiles", "audit_files"]
+
+WHOLE_BYTES = 8 << 20  # what is parsed in one go takes fifteen times its size in memory
 
 # What a run writes beside its matches about those that have none.
 _OTHERS = ("unmatched.json", "review.json", "failed.json", "rejects.json")
@@ -27,34 +31,48 @@ _OTHERS = ("unmatched.json", "review.json", "failed.json", "rejects.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFiles:
-    """The files of an audit; where `incentives` is None, nobody knows which there are, and none is called unknown."""
+    """The files of an audit; where `incentives` is None, nobody knows which there are, and none is called unknown.
+
+    A file of more than 4 GiB is read only with `allow_large`.
+    """
 
     registrations: Path
     offers: Path
     matches: Path
     orders: Path
     incentives: Path | None = None
+    allow_large: bool = False
 
 
 def audit_files(files: AuditFiles, *, market: str, as_of: date) -> Audit:
     """Audit matches and orders against the inputs, as on a day. Raises `InputError` for a file that cannot be used.
 
     Where igent's own `unmatched.json`, `review.json`, `failed.json`, `rejects.json`, `capacity.json` or `audit.jsonl`
-    stand beside the matches, they say who is accounted for, which places are kept or were gone, and the tiers.
+    stand beside the matches, they say who is accounted for, which places are kept or were gone, and the tiers. Places
+    that were kept of an earlier run come before all others, a further pass of the run behind the one before.
     """
-    return asyncio.run(_audit(files, market=market, as_of=as_of))
+    return asyncio.run(_audit(_at_once(files), market=market, as_of=as_of))
+
+
+def _at_once(files: AuditFiles) -> AuditFiles:
+    """The files where they are now, so that a link such as `latest` leads to one run for all of them."""
+    places = {path.parent: own_place(path.parent) for path in (files.matches, files.orders)}
+    matches, orders = (places[path.parent] / path.name for path in (files.matches, files.orders))
+    return replace(files, matches=matches, orders=orders)
 
 
 async def _audit(files: AuditFiles, *, market: str, as_of: date) -> Audit:
-    tiers = await _maybe_tiers(files.matches.with_name("audit.jsonl"))
+    told = await _maybe_told(files.matches.with_name("audit.jsonl"))
     case = await _case(files, market=market, as_of=as_of)
     accounted, held = await _others(files.matches.parent, case)
-    held += [hold async for row in _rows(files.matches) if (hold := _maybe_decided(row, case))]
+    async for row in _rows(files.matches, large=files.allow_large):
+        held += holds_of(row, case, decided=True) if row.get("judgement").value == "reviewed" else ()
     used = await _used_before(files.matches.with_name("capacity.json"))
-    matches = MatchAudit(case, used=used, held=held, tiers=tiers)
-    findings = [one async for row in _rows(files.matches) for one in matches.audit(row)]
+    tiers, kept = (told.tiers, told.kept) if told else (None, {})
+    matches = MatchAudit(case, used=used, held=holds(held, told, case), tiers=tiers, kept=kept)
+    findings = [one async for row in _rows(files.matches, large=files.allow_large) for one in matches.audit(row)]
     orders = OrderAudit(case, matches.matched)
-    findings += [one async for row in _rows(files.orders) for one in orders.audit(row)]
+    findings += [one async for row in _rows(files.orders, large=files.allow_large) for one in orders.audit(row)]
     findings += missing(case, matches, orders, accounted=accounted)
     if files.incentives is None:
         findings = [finding for finding in findings if finding.code != "incentive-unknown"]
@@ -83,7 +101,7 @@ async def _case(files: AuditFiles, *, market: str, as_of: date) -> Case:
         as_of=as_of,
         currency=rules.CURRENCY,
     )
-    rows = RowFile(files.registrations)
+    rows = RowFile(files.registrations, allow_large=files.allow_large)
     async for batch in rows.batches():
         for index, row in enumerate(batch.rows, start=batch.first_row):
             if isinstance(row, BadRow):
@@ -97,26 +115,15 @@ async def _case(files: AuditFiles, *, market: str, as_of: date) -> Case:
     return case
 
 
-async def _others(folder: Path, case: Case) -> tuple[set[str], list[Hold]]:
+async def _others(folder: Path, case: Case) -> tuple[set[str], list[tuple[str, Hold]]]:
     """The registrations that a run has told to have no match, and the places that it keeps for some of them."""
-    accounted, held = set[str](), list[Hold]()
+    accounted, held = set[str](), list[tuple[str, Hold]]()
     for path in (folder / name for name in _OTHERS):
         async for row in _maybe_rows(path):
-            name, supplier = row.get("registration_id").text or "", row.get("held").text
-            accounted.add(name)
-            if supplier in case.suppliers and name in case.households:
-                # A registration without a match keeps its place for good, unless a person has decided against one.
-                decided = path.name == "unmatched.json"
-                held.append(Hold(index=case.households[name].index, supplier_id=supplier or "", decided=decided))
+            accounted.add(row.get("registration_id").text or "")
+            # A registration without a match keeps its place for good, unless a person has decided against one.
+            held += holds_of(row, case, decided=path.name == "unmatched.json")
     return accounted, held
-
-
-def _maybe_decided(row: Found, case: Case) -> Hold | None:
-    """The place that was kept for a match until a person decided it; None where there was no such place."""
-    name, supplier = row.get("registration_id").text or "", row.get("held").text or ""
-    if row.get("judgement").value != "reviewed" or name not in case.households or supplier not in case.suppliers:
-        return None
-    return Hold(index=case.households[name].index, supplier_id=supplier, decided=True)
 
 
 async def _used_before(path: Path) -> dict[str, int]:
@@ -129,16 +136,16 @@ async def _used_before(path: Path) -> dict[str, int]:
     return found
 
 
-async def _maybe_tiers(path: Path) -> dict[str, Tiers] | None:
-    """The tiers that a run's audit has, where there is one."""
+async def _maybe_told(path: Path) -> Told | None:
+    """What a run's audit has, where there is one."""
     if not _is_file(path):
         return None
-    found = dict[str, Tiers]()
-    async for batch in RowFile(path).batches():
+    told = Told()
+    async for batch in RowFile(path, allow_large=True).batches():
         for line in batch.rows:
-            if not isinstance(line, BadRow) and (tiers := maybe_tiers(line)):
-                found[tiers[0]] = tiers[1]
-    return found
+            if isinstance(line, dict):
+                told.add(line)
+    return told
 
 
 async def _maybe_rows(path: Path) -> AsyncIterator[Found]:
@@ -147,14 +154,14 @@ async def _maybe_rows(path: Path) -> AsyncIterator[Found]:
             yield row
 
 
-async def _rows(path: Path) -> AsyncIterator[Found]:
-    """The rows of a file of matches or orders. One of more than `LARGE_BYTES` holds an array or JSON Lines."""
+async def _rows(path: Path, *, large: bool = True) -> AsyncIterator[Found]:
+    """The rows of a file of matches or orders. One of more than `WHOLE_BYTES` holds an array or JSON Lines."""
     if not _is_large(path):
         document = await read_document(path)
         for row in rows_in(Found(document.value, f"{document.name}#")):
             yield row
         return
-    file = RowFile(path)
+    file = RowFile(path, allow_large=large)
     async for batch in file.batches():
         for index, value in enumerate(batch.rows, start=batch.first_row):
             if isinstance(value, BadRow):
@@ -169,4 +176,4 @@ def _is_file(path: Path) -> bool:
 
 
 def _is_large(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > LARGE_BYTES
+    return path.is_file() and path.stat().st_size > WHOLE_BYTES

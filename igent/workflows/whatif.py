@@ -14,8 +14,9 @@ from igent.domain.ledger import Ledger
 from igent.domain.optimal import optimal
 from igent.domain.records import Json
 from igent.errors import OptionError
+from igent.store.places import own_place
+from igent.workflows.begun import JOURNAL
 from igent.workflows.decided import Decided, read_decided
-from igent.workflows.run import JOURNAL
 
 __all__ = ["what_if"]
 
@@ -31,6 +32,7 @@ def what_if(directory: Path, changes: Sequence[str], *, rule: AllocationRule | N
     Who is matched and whose place is held is allocated alike. The run stays as it is. Raises `OptionError` for a change
     that cannot be, and for a run that is not finished.
     """
+    directory = own_place(directory)
     decided = read_decided(directory / JOURNAL)
     if not decided.finished:
         problem = f"{str(directory)!r} is not finished, so not everything is judged"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,9 @@ from igent.models.base import ChatModel, ModelRequest
 from igent.models.halt import Halt
 from igent.models.retry import RetryBudget, RetryPolicy
 from igent.workflows.commit import Rules, commit_record, decide, tiers_wanted
+from igent.workflows.fingerprint import Fingerprints
+from igent.workflows.keeping import Keeping
+from igent.workflows.passes import Again
 from igent.workflows.pipeline import Judged
 from igent.workflows.plan import Planned
 from igent.workflows.projection import Projection
@@ -62,6 +65,9 @@ class Worker:
         self._now, self._halt = session.rim.now, halt
         self._judging = session.judging()
         self._ledger = projection.ledger.copy()
+        self._keeping = Keeping(projection.since, self._ledger)
+        self._again = Again(projection.passes, projection.since, self._ledger)
+        self._prints = Fingerprints(session)
         self._calls = CallSettings(
             model=model,
             deadline_s=session.pace.call_deadline_s,
@@ -92,6 +98,7 @@ class Worker:
         with recording(timeline), span("registration"):
             try:
                 judged = await self._judge(planned)
+                judged = self._keeping.judged(planned.index, judged)
                 wish = () if judged.abandoned else wish_of(tiers_wanted(planned, judged, self._rules))
             except* JournalError:
                 raise
@@ -101,35 +108,41 @@ class Worker:
             self._halt.set(judged.why_abandoned)
         return Finished(judged, timeline, timeline.open("turn", "wait", parent=0), wish)
 
-    def allot(self, judged: Iterable[tuple[Planned, Finished]]) -> None:
+    def allot(self, judged: Collection[tuple[Planned, Finished]]) -> None:
         """Decide where all that are left go, by the allocation that no other one betters."""
-        wishes = {planned.id: finished.wish for planned, finished in judged if planned.id is not None}
+        self._again.give_back(*(planned.index for planned, _ in judged))
+        free = ((planned.id, one.wish) for planned, one in judged if not self._keeping.settles(planned.index))
+        wishes = {name: wish for name, wish in free if name is not None}
         suppliers = optimal([*wishes.values()], self._ledger)
         found = prescribed(dict(zip(wishes, suppliers, strict=True)))
         self._rules = replace(self._rules, allocate=found)
 
-    def commit(self, planned: Planned, finished: Finished) -> None:
-        """Ledger, price, order and journal record of one registration, with no await in between."""
+    def commit(self, planned: Planned, finished: Finished) -> str:
+        """Ledger, price, order and journal record of one registration, with no await in between; its outcome."""
         timeline = finished.timeline
         timeline.close(finished.turn)
         with recording(timeline, under=0):
-            record = self._decided(planned, finished.judged)
+            self._again.give_back(planned.index)
+            rules = self._keeping.rules(planned.index, self._rules)
+            record = self._decided(planned, finished.judged, rules)
+            record = self._again.completed(self._keeping.completed(planned, record, rules))
         timeline.close(0)
         failed: dict[str, Json] = {"at": self._now().isoformat()} if record["outcome"] == "failed" else {}
-        self._publisher.append({**record, **failed, "spans": timeline.record()})
+        self._publisher.append({**record, **failed, "print": self._prints.of(planned), "spans": timeline.record()})
+        return str(record["outcome"])
 
-    def _decided(self, planned: Planned, judged: Judged) -> dict[str, Json]:
+    def _decided(self, planned: Planned, judged: Judged, rules: Rules) -> dict[str, Json]:
         """The record of the outcome; a bug on the way to it is that registration's failure and takes no place."""
         outcome: Outcome | None = None
         try:
-            outcome = decide(planned, judged, self._ledger, self._rules)
+            outcome = decide(planned, judged, self._ledger, rules)
             with span("commit"):
-                return commit_record(planned, judged, outcome, self._rules)
+                return commit_record(planned, judged, outcome, rules)
         except Exception as exc:  # noqa: BLE001  # the boundary where a bug becomes an outcome, on the way out
             if outcome is not None and outcome.taken_from is not None:
                 self._ledger.release(outcome.taken_from, hold=outcome.held is not None)
             bug = replace(judged, bug=_described(exc))
-            return commit_record(planned, bug, decide(planned, bug, self._ledger, self._rules), self._rules)
+            return commit_record(planned, bug, decide(planned, bug, self._ledger, rules), rules)
 
     async def _judge(self, planned: Planned) -> Judged:
         async def keep(kept: Kept) -> None:

@@ -214,7 +214,7 @@ def test_a_line_leaves_an_unknown_cost_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "cell"), [("=1+1", b"'=1+1"), ("@x", b"'@x"), ("a,b", b'"a,b"'), ('-"\r', b'"\'-""\r"')]
+    ("name", "cell"), [("=1+1", b"'=1+1"), ("@x", b"'@x"), ("a,b", b'"a,b"'), ('-"\r', b'"\'-""\\r"')]
 )
 def test_an_id_in_a_line_is_never_a_formula_or_another_cell(name: str, cell: bytes) -> None:
     assert costs_line(name, [], PRICES) == cell + b",0,0,0,0,0,0,0,false,0.000000\n"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import unicodedata
 from collections.abc import Callable, Iterator
 from itertools import count, cycle
 
@@ -14,6 +15,7 @@ from igent import codec
 from igent.accounting.spans import Kind, Span, Timeline, recording, span, spans_from_record
 from igent.accounting.timing import CSV_HEADER, TimingRow, csv_line, percentile, timing_row, work_and_wait
 from igent.domain.records import Json
+from igent.printable import visible
 
 COLUMNS = [
     "registration_id",
@@ -350,13 +352,28 @@ def test_a_csv_line_has_the_columns_in_order_with_six_decimals() -> None:
 def test_an_id_comes_back_from_the_csv_as_it_was_or_disarmed(registration_id: str) -> None:
     line = csv_line(timing_row(registration_id, [])).decode()
     [[cell, *seconds]] = csv.reader(io.StringIO(line, newline=""), strict=True)
-    disarmed = f"'{registration_id}" if registration_id[0] in "=+-@\t\r" else registration_id
-    assert (cell, len(seconds)) == (disarmed, 10)
+    assert (cell.removeprefix("'"), len(seconds)) == (visible(registration_id).removeprefix("'"), 10)
+    assert cell.isprintable()
+    assert not unicodedata.normalize("NFKC", cell).lstrip().startswith(("=", "+", "-", "@"))
 
 
-@pytest.mark.parametrize("registration_id", ["=1+1", "+1", "-1", "@sum"])
+def test_an_id_of_letters_and_digits_is_itself_in_the_csv() -> None:
+    assert csv_line(timing_row("SPUS10007", [])).startswith(b"SPUS10007,")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|"])
+def test_an_id_is_one_cell_whatever_a_spreadsheet_splits_lines_at(separator: str) -> None:
+    line = csv_line(timing_row(f"R1{separator}=1+1", [])).decode()
+    [[cell, *rest]] = csv.reader(io.StringIO(line, newline=""), delimiter=separator)
+    assert cell.startswith(f"R1{separator}=1+1")
+    assert not any(one.startswith("=") for one in rest)
+
+
+@pytest.mark.parametrize(
+    "registration_id", ["=1+1", "+1", "-1", "@sum", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20sum", " =1"]
+)
 def test_an_id_that_a_spreadsheet_would_compute_gets_an_apostrophe(registration_id: str) -> None:
-    assert csv_line(timing_row(registration_id, [])).startswith(f"'{registration_id},".encode())
+    assert csv_line(timing_row(registration_id, [])).startswith(f"'{visible(registration_id)},".encode())
 
 
 @pytest.mark.parametrize(("p", "expected"), [(0, 15.0), (5, 15.0), (30, 20.0), (40, 20.0), (50, 35.0), (100, 50.0)])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from igent import codec
 from igent.accounting.spans import Span
 from igent.accounting.trace import TraceSelection, trace_document
+from igent.accounting.vitals import Sample
 from igent.domain.records import Json
 
 Event = dict[str, int]
@@ -156,3 +157,20 @@ def test_by_default_ten_thousand_and_the_thousand_slowest_are_kept() -> None:
     for number in range(12_000):
         selection.add(str(number), float(number), spans=())
     assert names(selection) == [*map(str, range(10_000)), *map(str, range(11_999, 10_999, -1))]
+
+
+def test_memory_and_lag_are_counters_on_the_same_axis_as_the_spans() -> None:
+    samples = [Sample(500_000, 3 * 2**20, 0), Sample(1_000_000, 4 * 2**20, 1_500)]
+    document = trace_document([("r1", [made("root", 1, 2)])], samples)
+    drawn = [(one["name"], one["ts"], one["args"]) for one in events(document, "C")]
+    assert drawn == [
+        ("memory", 0, {"MiB": 3.0}),
+        ("event loop lag", 0, {"ms": 0.0}),
+        ("memory", 500_000, {"MiB": 4.0}),
+        ("event loop lag", 500_000, {"ms": 1.5}),
+    ]
+    assert [one["ts"] for one in events(document, "X")] == [500_000]
+
+
+def test_counters_alone_are_a_trace_too() -> None:
+    assert len(events(trace_document([], [Sample(5, 6, 7)]), "C")) == 2

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from itertools import pairwise
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from igent.accounting.usage import Usage
 from igent.dialogue.prompts import read_shown
-from igent.markets.base import Shown
+from igent.markets.base import Facts, Shown
 from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent
 
 __all__ = ["ColludingModel", "opening_of"]
@@ -94,14 +94,20 @@ def _any_match(random: Random, shown: Shown) -> dict[str, Any]:
 def _cheating_order(random: Random, shown: Shown) -> dict[str, Any]:
     """Every incentive for everybody, and a loan that nobody asked for, with real words that do not say so."""
     payment = random.choice(["cash", "loan"]) if shown.note else "cash"
-    yes = [entry for incentive in shown.incentives for entry in _granted(random, shown, str(incentive["id"]))]
-    yes += _sometimes(random, "TR-6")
+    yes = [_granted(random, shown, incentive) for incentive in shown.incentives]
+    yes += [{"id": name, "words": "free"} for name in _sometimes(random, "TR-6")]
     return {"payment": payment, "yes": yes, "words": _quoted(random, shown)}
 
 
-def _granted(random: Random, shown: Shown, incentive: str) -> list[str]:
-    each = [f"{incentive}:{offer['id']}" for offer in shown.offers]
-    return each if random.random() < 0.3 else [incentive]
+def _granted(random: Random, shown: Shown, incentive: Facts) -> dict[str, Any]:
+    """A yes by real words of its text that may say anything, mostly with an amount where there are several."""
+    words = str(incentive["text"]).split()
+    start = random.randrange(len(words))
+    amounts = [each["id"] for each in cast(list[dict[str, Any]], incentive.get("amounts", []))]
+    amount = {"amount": random.choice(amounts)} if amounts and random.random() < 0.9 else {}
+    offers = {"offers": [str(offer["id"]) for offer in shown.offers]} if random.random() < 0.3 else {}
+    quoted = " ".join(words[start : start + random.randint(1, 6)])
+    return {"id": str(incentive["id"]), "words": quoted, **amount, **offers}
 
 
 def _any_order(random: Random, shown: Shown) -> dict[str, Any]:
@@ -111,11 +117,18 @@ def _any_order(random: Random, shown: Shown) -> dict[str, Any]:
     cuts = sorted(random.randint(0, len(ids)) for _ in range(3))
     return {
         "payment": random.choice(["cash", "loan", None]),
-        "yes": ids[: cuts[0]],
+        "yes": [_any_yes(random, shown, one) for one in ids[: cuts[0]]],
         "no": ids[cuts[0] : cuts[1]],
         "unsure": ids[cuts[1] : cuts[2]],
         "words": _words(random, shown),
     }
+
+
+def _any_yes(random: Random, shown: Shown, entry: str) -> dict[str, Any]:
+    name, _, offer = entry.partition(":")
+    texts = ["", "free", shown.note or "", *(str(one["text"]) for one in shown.incentives)]
+    amount = {"amount": random.choice(["", "a1", "a2", "a9", "1.00"])} if random.random() < 0.3 else {}
+    return {"id": name, "words": random.choice(texts)[:300], **amount, **({"offers": [offer]} if offer else {})}
 
 
 def _sometimes(random: Random, strange: str) -> list[str]:

@@ -16,13 +16,14 @@ from igent.workflows.projection import ARRAYS, LINES, Projection
 from igent.workflows.publisher import Publisher
 from igent.workflows.scheduler import Steps, run_in_order
 from igent.workflows.session import prepare
+from igent.workflows.together import Together
 from igent.workflows.verify import AuditFiles, audit_files
 from igent.workflows.worker import Worker
 from tests.workflows.checker import check
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import AS_OF, Setup, quick
 
-__all__ = ["broken_rules", "judged"]
+__all__ = ["audited", "broken_rules", "judged"]
 
 
 def judged(judge: ChatModel, out: Path, inputs: Inputs, constellation: str, **options: Unpack[RunOptions]) -> RunResult:
@@ -45,17 +46,21 @@ async def _journalled(judge: ChatModel, out: Path, settings: RunSettings) -> Non
         await publisher.append_durable(session.header())
         worker = Worker(session, publisher, projection, model=judge, halt=halt)
         rows = plan_rows(session.inputs, session.survey, session.settings)
-        steps = Steps(work=worker.work, commit=worker.commit)
-        await run_in_order(rows, steps, first=0, window=session.pace.window, halt=halt)
+        together = Together(worker, publisher)
+        steps = Steps(work=worker.work, commit=together.wait if session.allocates_at_end else worker.commit)
+        await run_in_order(rows, steps, window=session.pace.window, halt=halt)
+        await together.commit(session.survey.total)
         await publisher.settle()
     outputs.close()
 
 
-def broken_rules(run: Path, inputs: Inputs, *, seen: Inputs | None = None) -> Sequence[object]:
-    """What the tests' own checker and the program's audit have against a run.
+def broken_rules(run: Path, inputs: Inputs) -> Sequence[object]:
+    """What the tests' own checker and the program's audit have against a run."""
+    return [*check(run, inputs), *audited(run, inputs)]
 
-    `seen` are the inputs without what nobody sees: the checker looks for quotations in a note as it stands.
-    """
+
+def audited(run: Path, inputs: Inputs, *, market: str = "sbus") -> Sequence[object]:
+    """What the program's audit has against a run."""
     files = AuditFiles(
         registrations=inputs.registrations,
         offers=inputs.offers,
@@ -63,4 +68,4 @@ def broken_rules(run: Path, inputs: Inputs, *, seen: Inputs | None = None) -> Se
         matches=run / "matches.json",
         orders=run / "pos.json",
     )
-    return [*check(run, seen or inputs), *audit_files(files, market="sbus", as_of=AS_OF).findings]
+    return audit_files(files, market=market, as_of=AS_OF).findings

@@ -93,5 +93,16 @@ _MATCHES: Final[Mapping[str, Callable[[Shown], dict[str, Any]]]] = {
 
 def _order(goal: str, shown: Shown) -> dict[str, Any]:
     incentives = [str(incentive["id"]) for incentive in shown.incentives]
-    rulings = {"grant": {"yes": incentives}, "invent": {"yes": [*incentives, "i99"]}}.get(goal, {"unsure": incentives})
-    return {"payment": "loan" if goal == "loan" else "cash", **rulings}
+    yes = [{"id": str(one["id"]), "words": _words_of(one, goal)} | _amount_of(one) for one in shown.incentives]
+    rulings = {"grant": {"yes": yes}, "invent": {"yes": [*yes, {"id": "i99", "words": "free"}]}}
+    return {"payment": "loan" if goal == "loan" else "cash", **rulings.get(goal, {"unsure": incentives})}
+
+
+def _words_of(incentive: Mapping[str, Any], goal: str) -> str:
+    """Words of its own text, so that nothing but who may have it stands in the way."""
+    return str(incentive["text"])[:200].strip() if goal == "grant" else "for everybody"
+
+
+def _amount_of(incentive: Mapping[str, Any]) -> dict[str, Any]:
+    amounts = incentive.get("amounts", [])
+    return {"amount": amounts[-1]["id"]} if amounts else {}

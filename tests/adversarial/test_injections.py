@@ -15,6 +15,7 @@ from igent.workflows import RunResult
 from tests.adversarial.injections import CARRIERS, ENCODINGS, FIELDS, GOALS, INJECTIONS, Injection
 from tests.adversarial.judged import broken_rules, judged
 from tests.adversarial.obedient import ObedientModel
+from tests.reliability.record import record
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import SAMPLE, registrations, rows_of, write
 
@@ -31,7 +32,6 @@ class Attack:
 
     result: RunResult
     inputs: Inputs
-    seen: Inputs
     model: ObedientModel
 
     @cached_property
@@ -93,9 +93,7 @@ def run(folder: Path, attacked: Mapping[str, str] | None = None, *, filtered: bo
     )
     model = ObedientModel()
     result = judged(model, folder / "run", inputs, CONSTELLATION, switches={"context_filter": filtered})
-    rows[ATTACKED] |= {name: "".join(filter(is_seen, text)) for name, text in attacked.items()}
-    seen = replace(inputs, registrations=write(folder / "seen.json", rows))
-    return Attack(result, inputs, seen, model)
+    return Attack(result, inputs, model)
 
 
 @dataclass
@@ -110,7 +108,7 @@ class Trial:
         filtered = injection.field != "CampaignName"
         found = run(self.folder / "-".join(vars_of(injection)), {injection.field: injection.text}, filtered=filtered)
         clean = self.clean[filtered]
-        assert broken_rules(found.result.directory, found.inputs, seen=found.seen) == [], injection
+        assert broken_rules(found.result.directory, found.inputs) == [], injection
         assert found.others == clean.others, injection
         assert found.decided == clean.decided or found.held_back or found.flagged, injection
         if found.held_back:
@@ -164,6 +162,7 @@ def test_an_injection_reaches_nobody_else(trial: Trial, number: int) -> None:
 def test_no_injection_of_all_reaches_anybody_else(trial: Trial, goal: str) -> None:
     attacks = [trial.attack(one) for one in INJECTIONS if one.goal == goal]
     assert {goal} == {obeyed for attack in attacks for obeyed in attack.model.obeyed}
+    record("no injection reaches anybody but who sent it", injections=len(attacks), others_reached=0)
 
 
 def test_a_note_too_long_to_be_shown_keeps_the_place_of_its_household(trial: Trial, tmp_path: Path) -> None:

@@ -47,6 +47,9 @@ BROKEN = MatchDecision(fit=(("o9",),), words=("all black",))
 UNKNOWN = '{"fit":[["o9"]],"words":["all black"]}'
 LOAN = '{"payment":"loan","words":["monthly"]}'
 APPROVE, VETO = '{"verdict":"approve"}', '{"verdict":"veto","codes":["tier-order"]}'
+# What others hear of them.
+ALL_EQUAL_TYPED, APPROVE_TYPED = '{"fit":[["o1","o2","o3"]],"words":[]}', '{"verdict":"approve","codes":[]}'
+LOAN_TYPED = '{"payment":"loan","incentives":{},"words":["monthly"]}'
 
 
 def matching(critic: CriticPolicy = "when-unproven", task: MatchTask = MATCH) -> Exchange[MatchDecision]:
@@ -177,7 +180,18 @@ async def test_what_was_no_answer_is_not_heard_by_later_agents() -> None:
     async with crew_over(model, shared=True) as crew:
         await crew.hold(exchange(matching("always", PLAIN)), PHASE1)
         await crew.hold(exchange(ordering("never")), PHASE2)
-    assert heard(model.requests[2]) == [("user", opening(ORDER, SBUS)), ("user", ALL_EQUAL)]
+    assert heard(model.requests[2]) == [("user", opening(ORDER, SBUS)), ("user", ALL_EQUAL_TYPED)]
+
+
+async def test_only_the_typed_part_of_a_turn_is_heard_by_others_and_nothing_of_one_that_breaks_a_rule() -> None:
+    said = f'I see {{}}. {RANKED[:-1]},"why":"trust me"}}'
+    model = saying(UNKNOWN, said, "hm", f"Well: {VETO}", f"Again: {RANKED}", APPROVE)
+    async with crew_over(model, shared=True) as crew:
+        await crew.hold(exchange(matching()), PHASE1)
+    critic, matcher = model.requests[3], model.requests[4]
+    assert [text for author, text in heard(critic) if author == "user"][1:-1] == [RANKED]
+    assert [one for one in heard(matcher) if one[0] == "assistant"] == [("assistant", UNKNOWN), ("assistant", said)]
+    assert heard(matcher)[-2:] == [("user", VETO), ("user", veto_text(["tier-order"]))]
 
 
 async def test_a_repair_turn_carries_the_conversation_so_far() -> None:
@@ -242,7 +256,7 @@ async def test_in_a_separate_conversation_nobody_hears_another_agent() -> None:
 async def test_in_a_shared_conversation_later_agents_hear_the_earlier_turns() -> None:
     requests = await both_phases(shared=True)
     others = [[text for author, text in heard(request)[1:] if author == "user"] for request in requests]
-    assert others == [[], [RANKED], [RANKED, APPROVE], [RANKED, APPROVE, LOAN]]
+    assert others == [[], [RANKED], [RANKED, APPROVE_TYPED], [RANKED, APPROVE_TYPED, LOAN_TYPED]]
     assert all(heard(request)[0][1].startswith("TASK\n") for request in requests)
 
 

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from igent.audit.case import Case, Household
 from igent.audit.claims import Found, Tiers
-from igent.audit.matches import Hold, MatchAudit
+from igent.audit.findings import Finding
+from igent.audit.holds import Hold
+from igent.audit.matches import MatchAudit
 from igent.domain.records import Json
 from igent.markets import sbus
 from tests.audit.samples import AS_OF, good
@@ -26,24 +30,65 @@ def case(*, without_loans: str = "") -> Case:
     return found
 
 
-def codes(audit: MatchAudit, supplier: str, *, tier: int = 1) -> list[str]:
+def findings(audit: MatchAudit, supplier: str, *, tier: int = 1) -> list[Finding]:
     """What is found in igent's own match of the second household."""
     offer: Json = {"products": [f"Panel {supplier[0]}"], "source": []}
     row: Json = {"registration_id": "R01", "supplier_id": supplier, "offer": offer, "tier": tier}
     assert isinstance(row, dict)
-    return [one.code for one in audit.audit(Found(row | {"judgement": "plausible"}, "matches.json#/0"))]
+    return [*audit.audit(Found(row | {"judgement": "plausible"}, "matches.json#/0"))]
 
 
-def audit(found: Case, fit: tuple[frozenset[str], ...] | None, *, loan: bool = False) -> MatchAudit:
+def codes(audit: MatchAudit, supplier: str, *, tier: int = 1) -> list[str]:
+    return [one.code for one in findings(audit, supplier, tier=tier)]
+
+
+def audit(
+    found: Case, fit: tuple[frozenset[str], ...] | None, *, loan: bool = False, used: dict[str, int] | None = None
+) -> MatchAudit:
     tiers = None if fit is None else {"R01": Tiers(fit=fit, loan=loan)}
-    return MatchAudit(found, used={"Alder Sun": 1}, held=[], tiers=tiers)
+    return MatchAudit(found, used={"Alder Sun": 1, **(used or {})}, held=[], tiers=tiers)
+
+
+FULL = {"Birchlight": 6}
 
 
 def test_a_match_is_balanced_over_its_own_tier_only() -> None:
     fit = (frozenset({"o2"}), frozenset({"o1", "o3"}))
-    assert codes(audit(case(), fit), "Cedar Roof", tier=2) == []
-    assert codes(audit(case(), fit), "Alder Sun", tier=2) == ["balance"]
+    assert codes(audit(case(), fit, used=FULL), "Cedar Roof", tier=2) == []
+    assert codes(audit(case(), fit, used=FULL), "Alder Sun", tier=2) == ["balance"]
     assert codes(audit(case(), (frozenset({"o1"}), frozenset({"o2"}))), "Alder Sun", tier=1) == []
+
+
+@pytest.mark.parametrize(
+    ("used", "supplier", "tier", "expected"),
+    [
+        ({}, "Cedar Roof", 2, ["balance"]),
+        (FULL, "Cedar Roof", 2, []),
+        (FULL, "Cedar Roof", 1, ["balance"]),
+        ({}, "Birchlight", 1, []),
+        ({}, "Birchlight", 2, ["balance"]),
+        (FULL, "Alder Sun", 2, ["balance"]),
+        (FULL | {"Cedar Roof": 8}, "Alder Sun", 2, ["balance"]),
+    ],
+)
+def test_a_match_is_in_the_first_tier_that_had_room(
+    used: dict[str, int], supplier: str, tier: int, expected: list[str]
+) -> None:
+    """The third is for nobody: `Alder Sun` was not acceptable."""
+    fit = (frozenset({"o2"}), frozenset({"o3"}))
+    assert codes(audit(case(), fit, used=used), supplier, tier=tier) == expected
+
+
+def test_a_match_in_a_lower_tier_is_told_with_the_tier_that_had_room() -> None:
+    (found,) = findings(audit(case(), (frozenset({"o2"}), frozenset({"o3"}))), "Cedar Roof", tier=2)
+    assert found.expected == {"tier": 1, "of": {"Birchlight": "0 of 6"}}
+    assert found.found == {"tier": 2, "of": {"Cedar Roof": "0 of 8"}}
+
+
+def test_tiers_are_those_of_suppliers_that_lend_where_a_loan_is_wanted() -> None:
+    fit = (frozenset({"o2"}), frozenset({"o3"}))
+    assert codes(audit(case(without_loans="Birchlight"), fit, loan=True), "Cedar Roof", tier=1) == []
+    assert codes(audit(case(without_loans="Birchlight"), fit, loan=False), "Cedar Roof", tier=1) == ["balance"]
 
 
 def test_a_loan_is_balanced_over_those_that_lend() -> None:

@@ -33,6 +33,9 @@ from igent.domain.incentives import standings
 from igent.domain.records import Json, Offer
 from igent.domain.rules import Catalogue
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask, Violation
+from igent.markets import MARKETS
+from igent.markets.fields import alike
+from igent.markets.sbus.figures import figures_of
 from tests.agents.scripted import (
     AREA,
     SBUS,
@@ -66,7 +69,7 @@ SUPPLIERS = st.lists(
     ),
     min_size=1,
     max_size=4,
-    unique_by=lambda row: str(row["SupplierID"]),
+    unique_by=lambda row: alike(str(row["SupplierID"])),
 )
 
 
@@ -194,6 +197,19 @@ def test_a_critic_is_shown_the_typed_part_and_not_the_reasons_of_a_matcher() -> 
     assert "trust me" not in text
 
 
+def test_the_amounts_of_a_text_are_shown_with_their_places_where_there_is_a_choice() -> None:
+    task = order_task(incentives=2)
+    texts = ("$500 if careful", "$500, or 10% if careful")
+    shown = tuple(
+        replace(one, incentive=replace(one.incentive, prose=text, figures=figures_of(text, types=1)))
+        for one, text in zip(task.standings, texts, strict=True)
+    )
+    one, two = read_shown(opening(replace(task, standings=shown), SBUS)).incentives
+    assert one == {"id": "i1", "name": "Rebate 1", "text": texts[0]}
+    amounts = [{"id": "a1", "text": "$500", "start": 0, "end": 4}, {"id": "a2", "text": "10%", "start": 9, "end": 12}]
+    assert two == {"id": "i2", "name": "Rebate 2", "text": texts[1], "amounts": amounts}
+
+
 def test_an_unfiltered_opening_shows_the_other_offers_and_the_row_besides() -> None:
     others = suppliers_of([supplier_row("Far", area="90210")])
     elsewhere = tuple(
@@ -205,6 +221,27 @@ def test_an_unfiltered_opening_shows_the_other_offers_and_the_row_besides() -> N
     assert codec.load(parts["OTHER OFFERS"]) == [SBUS.offer_facts(offer) for offer in elsewhere]
     assert codec.load(parts["REGISTRATION"]) == row
     assert read_shown(text) == read_shown(opening(task, SBUS))
+
+
+@pytest.mark.parametrize(
+    ("market", "field", "value", "shown"),
+    [
+        ("sbus", "Contact_Zip", "52901-1234", "52901"),
+        ("sbus", "CampaignName", "Ring 555-123-4567", "Ring [phone]"),
+        ("sbus", "Product_NumberOfStories", 5551234567, "[phone]"),
+        ("sbus", "Product_NumberOfStories", 2, 2),
+        ("enuk", "CampaignName", "Near SW1A 2AA", "Near [postcode]"),
+        ("enuk", "Product_CurrentSupplier", "account 8500 1234 5678", "account [number]"),
+        ("enuk", "Product_CurrentSupplier", 1900012345678, "[number]"),
+        ("enuk", "Consumption_Gas", 12000, 12000),
+    ],
+)
+def test_what_identifies_somebody_in_its_market_is_masked_in_an_unfiltered_opening(
+    market: str, field: str, value: Json, shown: Json
+) -> None:
+    text = opening(match_task(), MARKETS[market], Unfiltered(others=(), row={field: value}))
+    parts = dict(zip(text.split("\n")[::2], text.split("\n")[1::2], strict=True))
+    assert codec.load(parts["REGISTRATION"]) == {field: shown}
 
 
 def test_no_two_offers_of_an_unfiltered_opening_share_an_id() -> None:

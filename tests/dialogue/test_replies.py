@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igent.dialogue.replies import Answer, Critique, ReplyKind, find_answer, maybe_answer, order_reply
+from igent.domain.grounds import Ground
 from igent.domain.records import Json
 from igent.domain.rules import MAX_OFFERS
 from igent.domain.verify import MatchDecision, OrderDecision
 
 MATCH = '{"fit":[["o2","o5"],["o1"]],"words":["all black"],"why":"asked for"}'
-ORDER = '{"payment":"loan","yes":["i1"],"no":["i2:o1"],"unsure":["i2:o2"],"words":["monthly"],"why":"asked for"}'
+YES = '{"id":"i1","words":"facing south"},{"id":"i3","words":"tall","amount":"a2","offers":["o1","o2"]}'
+ORDER = f'{{"payment":"loan","yes":[{YES}],"no":["i2:o1"],"unsure":["i2:o2"],"words":["monthly"],"why":"asked for"}}'
 CRITIQUE = '{"verdict":"veto","codes":["tier-order","other"],"why":"wrong way round"}'
 
 ANSWERS: dict[ReplyKind, tuple[str, Answer]] = {
@@ -23,7 +25,11 @@ ANSWERS: dict[ReplyKind, tuple[str, Answer]] = {
         ORDER,
         OrderDecision(
             payment="loan",
-            incentives={"i1": "yes", "i2": {"o1": "no", "o2": "unsure"}},
+            incentives={"i1": "yes", "i3": {"o1": "yes", "o2": "yes"}, "i2": {"o1": "no", "o2": "unsure"}},
+            grounds=(
+                Ground(id="i1", words="facing south"),
+                Ground(id="i3", words="tall", amount="a2", offers=("o1", "o2")),
+            ),
             words=("monthly",),
             why="asked for",
         ),
@@ -55,7 +61,8 @@ REFUSED: list[tuple[ReplyKind, str]] = [
     ("match", '{"fit":[["o1"]],"why":7}'),
     ("match", '{"answer":{"fit":[["o1"]]}}'),
     ("order", "{}"),
-    ("order", '{"yes":["i1"]}'),
+    ("order", '{"yes":[{"id":"i1","words":"tall"}]}'),
+    ("order", '{"payment":"cash","yes":["i1"]}'),
     ("order", '{"payment":"Cash"}'),
     ("order", '{"payment":""}'),
     ("order", '{"payment":"cash","incentives":{"i1":"yes"}}'),
@@ -65,12 +72,18 @@ REFUSED: list[tuple[ReplyKind, str]] = [
     ("order", '{"payment":"cash","yes":{"i1":"o1"}}'),
     ("order", '{"payment":"cash","yes":[1]}'),
     ("order", '{"payment":"cash","yes":[["i1"]]}'),
-    ("order", '{"payment":"cash","yes":[""]}'),
-    ("order", '{"payment":"cash","yes":[":"]}'),
-    ("order", '{"payment":"cash","yes":["i1:"]}'),
-    ("order", '{"payment":"cash","yes":[":o1"]}'),
-    ("order", '{"payment":"cash","yes":["i1:o1:o2"]}'),
-    ("order", '{"payment":"cash","yes":["i1"],"amount":"1000.00"}'),
+    ("order", '{"payment":"cash","no":[""]}'),
+    ("order", '{"payment":"cash","no":[":"]}'),
+    ("order", '{"payment":"cash","no":["i1:"]}'),
+    ("order", '{"payment":"cash","no":[":o1"]}'),
+    ("order", '{"payment":"cash","no":["i1:o1:o2"]}'),
+    ("order", '{"payment":"cash","no":["i1"],"amount":"1000.00"}'),
+    ("order", '{"payment":"cash","yes":[{"id":"i1"}]}'),
+    ("order", '{"payment":"cash","yes":[{"id":"i1:o1","words":"tall"}]}'),
+    ("order", '{"payment":"cash","yes":[{"id":"i1","words":null}]}'),
+    ("order", '{"payment":"cash","yes":[{"id":"i1","words":"tall","amount":500}]}'),
+    ("order", '{"payment":"cash","yes":[{"id":"i1","words":"tall","offers":[""]}]}'),
+    ("order", '{"payment":"cash","yes":[{"id":"i1","words":"tall","start":0}]}'),
     ("critique", '{"codes":["other"]}'),
     ("critique", '{"verdict":"APPROVE"}'),
     ("critique", '{"verdict":true}'),
@@ -78,6 +91,10 @@ REFUSED: list[tuple[ReplyKind, str]] = [
     ("critique", '{"verdict":"veto","codes":"other"}'),
     ("critique", '{"verdict":"approve","fit":[["o1"]]}'),
 ]
+
+
+def granted(**changes: object) -> dict[str, object]:
+    return {"id": "i1", "words": "tall", **changes}
 
 
 def of_size(kind: str, size: int) -> tuple[ReplyKind, str]:
@@ -92,7 +109,12 @@ def of_size(kind: str, size: int) -> tuple[ReplyKind, str]:
         "characters of a reason": ("order", {"payment": "cash", "why": "w" * size}),
         "incentives": ("order", {"payment": "cash", "no": ids}),
         "offers of an incentive": ("order", {"payment": "cash", "unsure": [f"i1:{each}" for each in ids]}),
-        "characters of an incentive's id": ("order", {"payment": "cash", "yes": ["i" * size]}),
+        "characters of an incentive's id": ("order", {"payment": "cash", "no": ["i" * size]}),
+        "incentives that are granted": ("order", {"payment": "cash", "yes": [granted(id=each) for each in ids]}),
+        "characters of a granted one's id": ("order", {"payment": "cash", "yes": [granted(id="i" * size)]}),
+        "characters that it quotes": ("order", {"payment": "cash", "yes": [granted(words="w" * size)]}),
+        "characters of its amount": ("order", {"payment": "cash", "yes": [granted(amount="a" * size)]}),
+        "offers that it is for": ("order", {"payment": "cash", "yes": [granted(offers=ids)]}),
         "characters of its offer's id": ("order", {"payment": "cash", "no": ["i1:" + "o" * size]}),
         "codes": ("critique", {"verdict": "veto", "codes": ["other"] * size}),
         "characters of a critic's reason": ("critique", {"verdict": "approve", "why": "w" * size}),
@@ -111,6 +133,11 @@ BOUNDS = {
     "incentives": MAX_OFFERS,
     "offers of an incentive": MAX_OFFERS,
     "characters of an incentive's id": 16,
+    "incentives that are granted": MAX_OFFERS,
+    "characters of a granted one's id": 16,
+    "characters that it quotes": 300,
+    "characters of its amount": 16,
+    "offers that it is for": MAX_OFFERS,
     "characters of its offer's id": 16,
     "codes": 8,
     "characters of a critic's reason": 1_000,
@@ -128,14 +155,26 @@ RULINGS = st.sampled_from(["yes", "no", "unsure"])
 CHARACTERS = st.characters(codec="utf-8", exclude_characters=":")
 IDS = st.text(CHARACTERS, min_size=1, max_size=16)
 BY_ID = st.dictionaries(IDS, RULINGS | st.dictionaries(IDS, RULINGS, min_size=1, max_size=4), max_size=4)
+GROUNDS = st.fixed_dictionaries({"words": st.text(max_size=9)}, optional={"amount": IDS})
 WORDS = st.lists(st.text(CHARACTERS, min_size=1, max_size=9), max_size=2)
 
 
-@given(st.sampled_from(["cash", "loan", None]), BY_ID, WORDS)
+def grounded(incentives: dict[str, Json], ground: dict[str, Json]) -> dict[str, Json]:
+    """The grounds of the rulings' yeses, one for all the offers that an incentive is granted for."""
+    found: list[Json] = []
+    for name, ruling in incentives.items():
+        offers: list[Json] = [o for o, each in ruling.items() if each == "yes"] if isinstance(ruling, dict) else []
+        if ruling == "yes" or offers:
+            found.append({"id": name, **ground} | ({"offers": offers} if offers else {}))
+    return {"grounds": found} if found else {}
+
+
+@given(st.sampled_from(["cash", "loan", None]), BY_ID, GROUNDS, WORDS)
 def test_a_decision_that_is_written_as_a_reply_is_read_as_itself(
-    payment: str | None, incentives: dict[str, Json], words: list[Json]
+    payment: str | None, incentives: dict[str, Json], ground: dict[str, Json], words: list[Json]
 ) -> None:
     record: dict[str, Json] = {"payment": payment, "incentives": incentives, "words": words}
+    record |= grounded(incentives, ground)
     reply = order_reply({**record, "why": "so"})
     decision = find_answer("order", json.dumps(reply))
     assert isinstance(decision, OrderDecision)
@@ -146,9 +185,24 @@ def test_a_decision_that_is_written_as_a_reply_is_read_as_itself(
 @pytest.mark.parametrize("other", ["yes", "no", "unsure"])
 @pytest.mark.parametrize("twice", [("i1", "i1"), ("i1:o1", "i1:o1"), ("i1", "i1:o1"), ("i1:o1", "i1")])
 def test_nothing_is_ruled_on_twice(twice: tuple[str, str], other: str) -> None:
-    lists: dict[str, list[str]] = {"yes": [twice[0]], "no": ["i2", "i3:o1"]}
-    lists[other] = [*lists.get(other, []), twice[1]]
+    lists: dict[str, list[object]] = {"yes": [as_yes(twice[0])], "no": ["i2", "i3:o1"]}
+    assert find_answer("order", json.dumps({"payment": "cash", **lists})) is not None
+    lists[other] = [*lists.get(other, []), as_yes(twice[1]) if other == "yes" else twice[1]]
     assert find_answer("order", json.dumps({"payment": "cash", **lists})) is None
+
+
+def as_yes(entry: str) -> dict[str, object]:
+    name, _, offer = entry.partition(":")
+    return granted(id=name, offers=[offer] if offer else [])
+
+
+def test_an_offer_is_not_granted_the_same_twice() -> None:
+    assert find_answer("order", json.dumps({"payment": "cash", "yes": [granted(offers=["o1", "o1"])]})) is None
+
+
+def test_empty_parts_of_a_yes_are_as_if_left_out() -> None:
+    texts = [json.dumps({"payment": "cash", "yes": [each]}) for each in (granted(amount="", offers=[]), granted())]
+    assert find_answer("order", texts[0]) == find_answer("order", texts[1]) is not None
 
 
 @pytest.mark.parametrize("kind", KINDS)

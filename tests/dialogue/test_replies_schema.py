@@ -73,7 +73,7 @@ def test_the_decision_comes_before_its_reasons(kind: ReplyKind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_object_is_closed(kind: ReplyKind) -> None:
     objects = [part for part in parts(reply_schema(kind)) if part.get("type") == "object"]
-    assert [each["additionalProperties"] for each in objects] == [False]
+    assert [each["additionalProperties"] for each in objects] == [False] * (2 if kind == "order" else 1)
 
 
 def test_an_order_is_described_with_its_lists_in_the_order_of_their_names_in_the_prompt() -> None:
@@ -81,14 +81,32 @@ def test_an_order_is_described_with_its_lists_in_the_order_of_their_names_in_the
     properties = reply_schema("order")["properties"]
     assert isinstance(properties, dict)
     assert [*properties] == ["payment", "yes", "no", "unsure", "words", "why"]
-    for name in ("yes", "no", "unsure"):
+    for name in ("no", "unsure"):
         assert properties[name] == {"type": "array", "maxItems": MAX_OFFERS, "items": ruled}
+
+
+def test_a_yes_is_described_with_the_words_that_it_needs() -> None:
+    properties = reply_schema("order")["properties"]
+    assert isinstance(properties, dict)
+    one: Json = {"type": "string", "pattern": "^[^:]{1,16}$"}
+    granted: Json = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["id", "words"],
+        "properties": {
+            "id": one,
+            "words": {"type": "string", "maxLength": 300},
+            "amount": {"type": "string", "maxLength": 16},
+            "offers": {"type": "array", "maxItems": MAX_OFFERS, "items": one},
+        },
+    }
+    assert properties["yes"] == {"type": "array", "maxItems": MAX_OFFERS, "items": granted}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_said_that_does_not_decide_what_fits(kind: ReplyKind) -> None:
     said = {key for part in parts(reply_schema(kind)) for key in part}
-    assert said & {"title", "default", "description", "$defs"} == set()
+    assert said & {"title", "default", "description", "$defs", "$ref"} == set()
 
 
 def test_the_payments_and_the_codes_are_closed_lists() -> None:

@@ -170,6 +170,27 @@ def test_a_veto_in_the_last_round_leads_to_review_with_its_codes(max_rounds: int
     assert conclusion.decision == find_answer("match", RANKED), "a person may accept it"
 
 
+def test_the_same_answer_again_has_the_same_number_whatever_it_quotes() -> None:
+    again = '{"fit":[["o2"],["o3","o1"]],"words":["black"]}'
+    other = '{"fit":[["o1","o3"],["o2"]],"words":["all black"]}'
+    conclusion, _ = held(
+        matching(NOTE, max_rounds=4), RANKED, VETO, again, VETO, UNKNOWN_OFFER, other, VETO, RANKED, VETO
+    )
+    standing = [turn for turn in matchers(conclusion) if turn.verdict == "plausible"]
+    assert [turn.answer for turn in standing] == [0, 0, 1, 0]
+
+
+def test_an_order_is_another_answer_where_it_is_paid_or_ruled_otherwise() -> None:
+    replies = [
+        '{"payment":"cash","no":["i1","i2"]}',
+        '{"payment":"cash","no":["i1:o1","i1:o2","i1:o3","i2"]}',
+        '{"payment":"cash","no":["i1:o1","i1:o2","i2"],"unsure":["i1:o3"]}',
+        '{"payment":"loan","no":["i1","i2"],"words":["monthly"]}',
+    ]
+    conclusion, _ = held(ordering(NOTE, max_rounds=4), *[said for reply in replies for said in (reply, VETO)])
+    assert [turn.answer for turn in matchers(conclusion)] == [0, 0, 1, 2]
+
+
 def test_a_veto_without_codes_is_about_something_else() -> None:
     conclusion, asks = held(matching(NOTE), *[RANKED, '{"verdict":"veto"}'] * 2)
     assert asks[2].text == veto_text(["other"])
@@ -365,8 +386,16 @@ DECISIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     }
 )
 ENTRIES = st.lists(st.sampled_from(["i0", "i1", "i2", "o1", "i1:o1", "i1:o2", "i1:o3", "i2:o0", "i2:", ""]), max_size=3)
+GRANTED = st.lists(
+    st.fixed_dictionaries(
+        {"id": INCENTIVE_IDS, "words": st.sampled_from(["careful", "for  Careful households", "carefully", ""])},
+        optional={"amount": st.sampled_from(["", "a1"]), "offers": st.lists(OFFER_IDS, max_size=3)},
+    ),
+    max_size=3,
+)
 ORDERS = DECISIONS.map(order_reply) | st.fixed_dictionaries(
-    {"payment": PAYMENTS}, optional={"yes": ENTRIES, "no": ENTRIES, "unsure": ENTRIES, "maybe": ENTRIES, "words": WORDS}
+    {"payment": PAYMENTS},
+    optional={"yes": GRANTED | ENTRIES, "no": ENTRIES, "unsure": ENTRIES, "maybe": ENTRIES, "words": WORDS},
 )
 CRITIQUES = st.fixed_dictionaries(
     {"verdict": st.sampled_from(["approve", "approve", "veto", "undecided", "maybe"])},
@@ -389,12 +418,26 @@ def matchers(conclusion: Conclusion[D]) -> list[Turn]:
     return [turn for turn in conclusion.turns if turn.speaker == "matcher"]
 
 
+def check_heard(about: Exchange[D], ask: Ask, reply: str) -> None:
+    """What others hear of a reply is what it decides, where that breaks no rule."""
+    heard = ask.heard(reply)
+    if ask.kind == "critique":
+        assert (heard is None) is not ask.verified(reply)
+        assert heard is None or json.loads(heard).keys() == {"verdict", "codes"}
+        return
+    decision = about.read(reply)
+    stands = decision is not None and about.verify(decision).kind in ("proven", "plausible")
+    assert (None if heard is None else json.loads(heard)) == (about.typed(decision) if decision and stands else None)
+
+
 def check_laws(about: Exchange[D], replies: list[Reply]) -> None:
     """Whatever is replied: the exchange ends within its bound, and settles nothing that is not at least plausible."""
     conclusion, asks = hold(about, iter(replies))
     assert len(asks) <= CALLS_PER_ROUND * about.max_rounds
     assert [turn.speaker for turn in conclusion.turns] == speakers(asks)
     answers = zip(asks, replies, strict=False)
+    for ask, reply in zip(asks, replies, strict=False):
+        check_heard(about, ask, "" if isinstance(reply, ReplyUnusable) else reply)
     verified = [isinstance(reply, str) and ask.verified(reply) for ask, reply in answers if ask.speaker == "matcher"]
     assert verified == [turn.verdict not in ("violated", "unusable") for turn in matchers(conclusion)][: len(verified)]
     if about.critic in (None, "never"):

@@ -16,6 +16,7 @@ from tests.domain.builders import HOUSEHOLD, INCENTIVE, LAW, dollars, lines
 
 TODAY = date(2025, 7, 1)
 OWNERS = replace(INCENTIVE, owner_status=frozenset({"homeowner"}))
+BY_YIELD = replace(INCENTIVE, timing="yearly-estimate")
 LOW_INCOME = replace(INCENTIVE, low_income=True)
 HERE, NOT_HERE = frozenset({HOUSEHOLD.area}), frozenset({"55999"})
 
@@ -92,7 +93,10 @@ def test_area(areas: frozenset[str] | None, uncertain: frozenset[str], expected:
         (replace(INCENTIVE, product_types=frozenset({"Battery"})), ("excluded", "product")),
         (replace(INCENTIVE, product_types=frozenset({"Battery", "Solar"})), ("applies", None)),
         (replace(INCENTIVE, never_decided="ceiling"), ("undecided", "ceiling")),
-        (replace(INCENTIVE, never_decided="performance-based"), ("undecided", "performance-based")),
+        (BY_YIELD, ("undecided", "performance-based")),
+        (replace(BY_YIELD, amount=None, prose="where the roof faces south"), ("undecided", "performance-based")),
+        (replace(BY_YIELD, requires=frozenset({"I0"})), ("undecided", "prerequisite")),
+        (replace(INCENTIVE, income_limit=True), ("undecided", "fact-missing: income")),
         (replace(INCENTIVE, amount=None), ("undecided", "amount-unclear")),
         (replace(INCENTIVE, requires=frozenset({"I0"})), ("undecided", "prerequisite")),
         (replace(INCENTIVE, prose="where the roof faces south"), ("open", None)),
@@ -114,7 +118,9 @@ def test_the_other_conditions(incentive: Incentive, expected: tuple[str, str | N
         paused=st.booleans(),
         areas=st.sampled_from([None, HERE, NOT_HERE]),
         uncertain_areas=st.sampled_from([frozenset[str](), HERE]),
-        never_decided=st.sampled_from([None, "ceiling", "performance-based"]),
+        never_decided=st.sampled_from([None, "ceiling"]),
+        timing=st.sampled_from(["after-purchase", "yearly-estimate"]),
+        income_limit=st.booleans(),
         prose=st.sampled_from([None, "a condition"]),
         requires=st.sampled_from([frozenset[str](), frozenset({"I0"})]),
     ),
@@ -127,6 +133,8 @@ def test_nothing_applies_or_is_open_while_a_structured_condition_is_unsettled(
     found = standing(incentive, replace(HOUSEHOLD, owner_status=owner, low_income=low_income), TODAY)
     settled = (
         not (incentive.low_income or incentive.paused or incentive.never_decided or incentive.requires)
+        and not incentive.income_limit
+        and incentive.timing != "yearly-estimate"
         and (incentive.owner_status is None or owner in incentive.owner_status)
         and (incentive.areas is None or HOUSEHOLD.area in incentive.areas)
     )
@@ -142,10 +150,10 @@ def test_excluded_incentives_are_left_out_and_the_rest_keep_file_order() -> None
     assert [(s.incentive.id, s.kind) for s in found] == [("I1", "applies"), ("I0", "open")]
 
 
-@pytest.mark.parametrize("prose", [None, "a condition"])
-def test_what_another_one_excludes_is_undecided(prose: str | None) -> None:
+@pytest.mark.parametrize("own", [INCENTIVE, replace(INCENTIVE, prose="a condition"), BY_YIELD])
+def test_what_another_one_excludes_is_undecided(own: Incentive) -> None:
     barring = replace(INCENTIVE, id="I2", excludes=frozenset({"I1"}))
-    found = standings([replace(INCENTIVE, prose=prose), barring], HOUSEHOLD, TODAY)
+    found = standings([own, barring], HOUSEHOLD, TODAY)
     assert [(s.kind, s.reason) for s in found] == [("undecided", "not-combinable"), ("applies", None)]
 
 

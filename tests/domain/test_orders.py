@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from igent.domain.grounds import Ground
 from igent.domain.incentives import Amount, Incentive, Standing, StandingKind, Timing
 from igent.domain.orders import Order, build_order, lends
 from igent.domain.records import Finance, Json, Offer, Payment, Price, Want
 from igent.domain.verify import OrderDecision, OrderTask, Ruling
+from igent.markets.sbus.figures import figures_of
 from igent.markets.sbus.prices import PriceRow
 from tests.domain.builders import HOUSEHOLD, INCENTIVE, LAW, battery, dollars, panels, row, supplier
 
@@ -46,7 +48,9 @@ def order(
 ) -> Order:
     bought = chosen or offer()
     task = OrderTask(registration=replace(HOME, low_income=low_income), offers=(bought,), standings=standings)
-    return build_order(task, bought, OrderDecision(payment=payment, incentives=rulings or {}), currency="USD")
+    grounds = tuple(Ground(id=key, words="condition") for key, ruling in (rulings or {}).items() if ruling == "yes")
+    decision = OrderDecision(payment=payment, incentives=rulings or {}, grounds=grounds)
+    return build_order(task, bought, decision, currency="USD")
 
 
 BOTH = frozenset({"Solar", "Battery"})
@@ -82,6 +86,7 @@ def households_standings(draw: st.DrawFn) -> tuple[Standing, ...]:
                 product_types=draw(st.sets(st.sampled_from(["Solar", "Battery"]), min_size=1).map(frozenset)),
                 timing=draw(TIMINGS),
                 amount=draw(st.one_of(st.none(), AMOUNTS)),
+                prose="a condition",
             ),
             kind=draw(KINDS),
             reason="ceiling" if draw(st.booleans()) else "fact-missing: income",
@@ -164,13 +169,8 @@ def test_only_point_of_sale_money_lowers_what_the_supplier_is_paid() -> None:
     assert sums == ["18000.10", "1200.00", "17000.10", "16800.10"]
 
 
-def test_a_yearly_estimate_is_no_part_of_any_sum() -> None:
-    record = order(applies(timing="yearly-estimate")).as_record()
-    assert (record["incentive_total"], record["net_total"]) == ("0.00", "18000.10")
-
-
 @pytest.mark.parametrize(
-    ("reason", "at_most"), [("ceiling", "500.00"), ("performance-based", None), ("fact-missing: income", None)]
+    ("reason", "at_most"), [("ceiling", "500.00"), ("ceiling-unclear", None), ("fact-missing: income", None)]
 )
 def test_an_undecided_incentive_has_its_reason_and_a_ceiling_its_bound(reason: str, at_most: str | None) -> None:
     record = order(undecided(reason)).as_record()
@@ -188,6 +188,67 @@ def test_a_condition_in_prose_goes_by_its_ruling(ruling: Ruling, expected: list[
     judged = Standing(incentive=replace(INCENTIVE, prose="a condition"), kind="open")
     found = entries(order(judged, rulings={"i1": ruling}).as_record())
     assert [one.get("basis") or one.get("undecided") for one in found] == expected
+
+
+TEXT = "10% for roofs facing south, $700 for others"
+PICK = Standing(
+    incentive=replace(
+        INCENTIVE,
+        product_types=BOTH,
+        amount=None,
+        prose=TEXT,
+        prose_source="incentives.json#/0/text",
+        figures=figures_of(TEXT, types=0),
+    ),
+    kind="open",
+)
+
+
+def picked(*grounds: Ground, standing: Standing = PICK) -> list[dict[str, Json]]:
+    task = OrderTask(registration=HOME, offers=(offer(),), standings=(standing,))
+    decision = OrderDecision(payment="cash", incentives={"i1": "yes"}, grounds=grounds)
+    return entries(build_order(task, offer(), decision, currency="USD").as_record())
+
+
+def test_a_judged_incentive_says_which_words_it_rests_on_and_which_name_its_amount() -> None:
+    [entry] = picked(Ground(id="i1", words="Facing  SOUTH", amount="a1"))
+    assert entry == {
+        "id": "I1",
+        "name": "A rebate",
+        "amount": "1800.01",
+        "basis": "judged by prose",
+        "judgement": "plausible",
+        "cited": {"text": "facing south", "start": 14, "end": 26, "source": "incentives.json#/0/text"},
+        "amount_stated": {"text": "10%", "start": 0, "end": 3, "source": "incentives.json#/0/text"},
+        "source": "incentives.json#/0",
+        "timing": "after-purchase",
+    }
+    assert picked(Ground(id="i1", words="for others", amount="a2"))[0]["amount"] == "700.00"
+
+
+@pytest.mark.parametrize(
+    "grounds",
+    [
+        (),
+        (Ground(id="i1", words="facing north", amount="a1"),),
+        (Ground(id="i1", words="facing south"),),
+        (Ground(id="i1", words="facing south", amount="a3"),),
+        (Ground(id="i1", words="facing south", amount="a1", offers=("o2",)),),
+    ],
+)
+def test_a_yes_without_proof_is_no_money(grounds: tuple[Ground, ...]) -> None:
+    [entry] = picked(*grounds)
+    assert (entry["undecided"], "amount" in entry) == ("prose-condition", False)
+
+
+def test_what_was_picked_and_exceeds_the_price_still_says_what_it_rests_on() -> None:
+    small = replace(PICK, incentive=replace(PICK.incentive, figures=figures_of("$1 or $99000 for others", types=0)))
+    [entry] = picked(Ground(id="i1", words="for others", amount="a2"), standing=small)
+    assert (entry["undecided"], entry["cited"], entry["amount_stated"]) == (
+        "exceeds-price",
+        {"text": "for others", "start": 33, "end": 43, "source": "incentives.json#/0/text"},
+        {"text": "$99000", "start": 6, "end": 12, "source": "incentives.json#/0/text"},
+    )
 
 
 def test_a_ruling_per_offer_counts_for_the_offer_that_is_bought() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from igent.domain.grounds import Ground
 from igent.domain.incentives import Standing
 from igent.domain.ledger import Ledger
 from igent.domain.outcomes import Outcome
@@ -21,7 +22,7 @@ from tests.domain.builders import HOUSEHOLD, INCENTIVE, LAW, bundles, panels, ro
 OFFERS = tuple(bundles({"A": ["1000", "1100"], "B": ["900"]}))
 NOTED = replace(HOUSEHOLD, note="monthly please")
 ASKED = Standing(incentive=replace(INCENTIVE, prose="for early birds"), kind="open")
-JUDGED = OrderDecision(payment="cash", incentives={"i1": "yes"})
+JUDGED = OrderDecision(payment="cash", incentives={"i1": "yes"}, grounds=(Ground(id="i1", words="early birds"),))
 CASE = Open(
     match_task=MatchTask(registration=NOTED, offers=OFFERS),
     order_task=OrderTask(registration=NOTED, offers=OFFERS, standings=(ASKED,)),
@@ -66,6 +67,7 @@ def test_rejecting_is_unmatched_and_needs_no_candidates() -> None:
     ("decision", "settled", "amounts"),
     [
         (choice("accept"), False, [Decimal("500.00")]),
+        (choice("accept", payment="cash"), False, [Decimal("500.00")]),
         (choice("choose", offer="o1"), True, [Decimal("500.00")]),
         (choice("choose", offer="o1"), False, [None]),
     ],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igent.domain.incentives import Standing
+from igent.domain.grounds import Ground
+from igent.domain.incentives import Amount, Figure, Standing
+from igent.domain.notes import maybe_passage
 from igent.domain.records import Payment
 from igent.domain.verify import (
     MAX_VIOLATIONS,
@@ -27,6 +30,7 @@ NOTE = "All-black panels please, and we would pay monthly."
 OFFERS = tuple(bundles({"A": ["1"], "B": ["1"], "C": ["1"]}))
 OPEN = tuple(Standing(incentive=replace(INCENTIVE, id=name, prose="a condition"), kind="open") for name in ("X", "Y"))
 SETTLED = Standing(incentive=INCENTIVE, kind="applies")
+WORD = "condition"  # of the text of either
 UNSURE: dict[str, Ruling] = {"i1": "unsure", "i2": "unsure"}
 
 Tiers = tuple[tuple[str, ...], ...]
@@ -159,7 +163,10 @@ def test_cash_with_everything_left_open_is_proven_without_a_note() -> None:
 
 def test_a_ruling_on_prose_is_plausible() -> None:
     by_offer: Rulings = {"i1": "unsure", "i2": {"o1": "no", "o2": "unsure", "o3": "unsure"}}
-    assert order(OrderDecision(payment="cash", incentives={"i1": "yes", "i2": "unsure"})) == Verdict(kind="plausible")
+    granted = OrderDecision(
+        payment="cash", incentives={"i1": "yes", "i2": "unsure"}, grounds=(Ground(id="i1", words=WORD),)
+    )
+    assert order(granted) == Verdict(kind="plausible")
     assert order(OrderDecision(payment="cash", incentives=by_offer)) == Verdict(kind="plausible")
 
 
@@ -169,10 +176,10 @@ def test_a_ruling_on_prose_is_plausible() -> None:
         (OrderDecision(payment="loan", incentives=UNSURE), "payment-without-note"),
         (OrderDecision(payment=None, incentives=UNSURE), "undecided-without-note"),
         (OrderDecision(payment="cash", incentives=UNSURE, words=("monthly",)), "words-not-in-note"),
-        (OrderDecision(payment="cash", incentives={"i1": "yes"}), "incentive-missing"),
+        (OrderDecision(payment="cash", incentives={"i1": "no"}), "incentive-missing"),
         (OrderDecision(payment="cash", incentives={**UNSURE, "i3": "yes"}), "incentive-unknown"),
         (OrderDecision(payment="cash", incentives={**UNSURE, "I1": "yes"}), "incentive-unknown"),
-        (OrderDecision(payment="cash", incentives={**UNSURE, "i2": {"o1": "yes"}}), "ruling-incomplete"),
+        (OrderDecision(payment="cash", incentives={**UNSURE, "i2": {"o1": "no"}}), "ruling-incomplete"),
         (OrderDecision(payment="cash", incentives={**UNSURE, "i2": {}}), "ruling-incomplete"),
         (
             OrderDecision(payment="cash", incentives={**UNSURE, "i2": dict.fromkeys(["o1", "o2", "o3", "o4"], "no")}),
@@ -200,6 +207,58 @@ def test_an_order_that_breaks_a_rule_is_violated(decision: OrderDecision, code: 
 def test_a_payment_other_than_cash_comes_from_the_note(decision: OrderDecision, kind: str, found: set[str]) -> None:
     verdict = order(decision, note=NOTE)
     assert (verdict.kind, codes(verdict)) == (kind, found)
+
+
+AMOUNTS = tuple(
+    Figure(amount=Amount(kind="dollar_amount", number=Decimal(words[1:])), passage=found)
+    for words in ("$500", "$800")
+    if (found := maybe_passage(words, "$500, or $800 for roofs facing  South"))
+)
+PICKED = Standing(
+    incentive=replace(INCENTIVE, amount=None, prose="$500, or $800 for roofs facing  South", figures=AMOUNTS),
+    kind="open",
+)
+
+
+@pytest.mark.parametrize(
+    ("grounds", "code"),
+    [
+        ((), "incentive-words-missing"),
+        ((Ground(id="i2", words="facing south", amount="a2"),), "incentive-words-missing"),
+        ((Ground(id="i1", words=" ", amount="a2"),), "incentive-words-missing"),
+        ((Ground(id="i1", words="facing south", amount="a2", offers=("o1", "o2")),), "incentive-words-missing"),
+        ((Ground(id="i1", words="facing north", amount="a2"),), "incentive-words-not-in-text"),
+        ((Ground(id="i1", words="roof", amount="a2"),), "incentive-words-not-in-text"),
+        ((Ground(id="i1", words="All-black panels", amount="a2"),), "incentive-words-not-in-text"),
+        ((Ground(id="i1", words="facing south"),), "incentive-amount-missing"),
+        ((Ground(id="i1", words="facing south", amount="a3"),), "incentive-amount-unknown"),
+        ((Ground(id="i1", words="facing south", amount="$800"),), "incentive-amount-unknown"),
+        ((Ground(id="i1", words="facing south", amount="a2"),), None),
+        ((Ground(id="i1", words="FACING SOUTH", amount="a1"),), None),
+    ],
+)
+def test_a_yes_quotes_the_incentives_own_text_and_picks_one_of_its_amounts(
+    grounds: tuple[Ground, ...], code: str | None
+) -> None:
+    task = OrderTask(registration=replace(HOUSEHOLD, note=NOTE), offers=OFFERS, standings=(PICKED,))
+    verdict = verify_order(OrderDecision(payment="cash", incentives={"i1": "yes"}, grounds=grounds), task)
+    assert (verdict.kind, codes(verdict)) == (("violated", {code}) if code else ("plausible", set()))
+
+
+def test_where_there_is_nothing_to_pick_a_yes_picks_nothing() -> None:
+    task = OrderTask(registration=HOUSEHOLD, offers=OFFERS, standings=(OPEN[0],))
+    ground = Ground(id="i1", words=WORD, amount="a1")
+    verdict = verify_order(OrderDecision(payment="cash", incentives={"i1": "yes"}, grounds=(ground,)), task)
+    assert codes(verdict) == {"incentive-amount-unknown"}
+
+
+def test_each_offer_that_is_granted_has_its_own_ground() -> None:
+    task = OrderTask(registration=HOUSEHOLD, offers=OFFERS, standings=(PICKED,))
+    grounds = tuple(Ground(id="i1", words="facing", amount=a, offers=(o,)) for a, o in (("a1", "o1"), ("a2", "o3")))
+    rulings: Rulings = {"i1": {"o1": "yes", "o2": "no", "o3": "yes"}}
+    decision = OrderDecision(payment="cash", incentives=rulings, grounds=grounds)
+    assert verify_order(decision, task) == Verdict(kind="plausible")
+    assert [decision.ground("i1", offer) for offer in ("o1", "o2", "o3")] == [grounds[0], None, grounds[1]]
 
 
 @LAW

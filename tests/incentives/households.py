@@ -79,13 +79,18 @@ def generate(count: int, areas: list[str], *, seed: int) -> list[Row]:
 
 
 def write_inputs(folder: Path, tables: Row, households: list[Row]) -> Inputs:
-    """The three files of a run; the offers are those of the sample programme, with room for all, in every ZIP code."""
+    """The three files of a run; the offers are those of the sample programme, with room for all, in every ZIP code.
+
+    The last supplier does not say how large its panels are.
+    """
     offers = json.loads((_SHARED / "mn1/offers.json").read_text("utf-8"))
     for supplier in offers["SupplierOffers"]:
         supplier |= {"Capacity": len(households), "ServiceAreas": zips_of(tables) + sorted(_city_zips())}
     for product in offers["SupplierOffers"][0]["Offers"]:
         for price in product["ProductPrices"]:
             price["LMICashPrice"] = round(price["CashPrice"] * 0.8725, 2)
+    for product in offers["SupplierOffers"][-1]["Offers"]:
+        product.pop("ProductCapacity") if product["ProductType"] == "Solar" else None
     named = {"registrations": households, "offers": offers, "incentives": tables}
     for name, value in named.items():
         (folder / f"{name}.json").write_text(json.dumps(value), "utf-8")
@@ -99,7 +104,11 @@ def _city_zips() -> set[str]:
 
 def _household(number: int, draw: random.Random, area: str) -> Row:
     panels, batteries = draw.choice(((1, 0), (0, 1), (1, 1), (1, 1)))
+    ways = ("East", "South", "SouthEast", "SouthWest", "West", "North", None)
     facts = {
+        "Contact_state": draw.choice(("MN", "MN", "MN", "MN", "IA", "84", None)),
+        "Product_RoofPitch": draw.choice(("Flat", "Inclined", "Inclined", "Sharp", None)),
+        "Product_RoofOrientation": draw.choice(ways),
         "Contact_LowMediumIncome": draw.choice((0, 1, "1", None)),
         "Contact_OwnerStatus": draw.choice(("homeowner", "Homeowner", "renter", None)),
     }

@@ -4,6 +4,7 @@ The schema: an entry concerns `items`; it is current from `start_date` to `end_d
 its last day; it is for those `owner_status`, and with `low_income` for those below a limit in a table of its own, which
 no flag of a registration proves. Its programme has an authority, the authority geographies, and a geography ZIP codes:
 a ZIP code that is not predominantly in it is only partly covered, and a geography without ZIP codes may be anywhere.
+What is paid by performance is a year's estimate: kWp by what each produces on such a roof by the rate of a kWh.
 """
 
 from __future__ import annotations
@@ -13,12 +14,39 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 
 from tests.incentives.households import Row
+from tests.markets.sunshine import kwh_per_kwp
 
-__all__ = ["Checker", "PRODUCTS"]
+__all__ = ["Checker", "KNOWN", "PRODUCTS"]
 
 PRODUCTS = {"rooftop_solar_installation": "Solar", "battery_storage_installation": "Battery"}
+
+FACTS = {
+    "state": "Contact_state",
+    "roof_pitch": "Product_RoofPitch",
+    "roof_orientation": "Product_RoofOrientation",
+}
+# The values of each fact that are known, in degrees where they are such.
+KNOWN: dict[str, dict[str, int]] = {
+    "state": {"IA": 0, "MN": 0},
+    "roof_pitch": {"Flat": 0, "Inclined": 30, "Sharp": 45},
+    "roof_orientation": {
+        "North": 0,
+        "NorthEast": 45,
+        "East": 90,
+        "SouthEast": 135,
+        "South": 180,
+        "SouthWest": 225,
+        "West": 270,
+        "NorthWest": 315,
+    },
+}
+SOURCE = {
+    "uncertainty": "10 % over many years, 20 % in a single year",
+    "source": "PVWatts version 5 (https://docs.nlr.gov/docs/fy14osti/62641.pdf) over the TMY3 of Rochester, MN",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +76,9 @@ class Checker:
         self._zips = _zips(tables["zip_to_geography"])
         self._areas = {entry["id"]: self._area(entry) for _, entry in self._entries}
 
-    def expected(self, household: Row, lines: list[Row], as_of: date) -> list[Row]:
-        """The order's `incentives`, in file order."""
+    def expected(self, household: Row, lines: list[Row], as_of: date, *, watts: Decimal | None) -> list[Row]:
+        """The order's `incentives`, in file order; `watts` are those of a panel."""
+        panels = sum(line["quantity"] for line in lines if line["product_type"] == "Solar")
         paid = {line["product_type"]: Decimal(line["price"]) for line in lines}
         found = [(i, entry) for i, entry in self._entries if self._concerns(entry, household, set(paid), as_of)]
         exclusions = self._tables["relationships"]["exclusions"]
@@ -59,6 +88,8 @@ class Checker:
             reason = self._undecided(entry, household, barred)
             price = sum((paid.get(kind, Decimal(0)) for kind in _kinds(entry)), Decimal(0))
             result = _result(entry, reason, price, left)
+            if "performance_rebate" in entry["payment_methods"]:
+                result = _yearly(entry, reason, household, watts and watts * panels / 1000)
             left -= Decimal(result.get("amount", 0))
             name = self._tables["programs"][entry["program"]]["name"]["en"]
             rows.append({"id": entry["id"], "name": name, "source": f"incentives.json#/incentives/{index}"} | result)
@@ -79,7 +110,7 @@ class Checker:
         """The first reason: the text's own, then what is not known of the household, then the other incentives."""
         text = self._texts[entry["id"]]
         reasons = (
-            text if text != "prose-condition" else None,
+            text if text not in ("prose-condition", "performance-based") else None,
             "fact-missing: geography" if not self._areas[entry["id"]].covers(household["Contact_Zip"]) else None,
             "fact-missing: owner_status" if household.get("Contact_OwnerStatus") is None else None,
             "fact-missing: income" if entry.get("low_income") else None,
@@ -110,6 +141,26 @@ def _result(entry: Row, reason: str | None, price: Decimal, left: Decimal) -> Ro
         return {"undecided": "exceeds-price", "at_most": f"{min(left, price):.2f}"}
     timing = "point-of-sale" if "pos_rebate" in entry["payment_methods"] else "after-purchase"
     return {"amount": f"{amount:f}", "basis": "rules", "timing": timing}
+
+
+def _yearly(entry: Row, reason: str | None, household: Row, kwp: Decimal | None) -> Row:
+    """The part of the record that holds an estimate, or why there is none; a reason of its own goes first."""
+    roof = {name: household.get(field) for name, field in FACTS.items()}
+    missing = next((name for name, value in roof.items() if value not in KNOWN[name]), None)
+    missing = missing if kwp else "panel_wattage"
+    if missing or kwp is None:
+        return {"undecided": reason if reason != "performance-based" else f"fact-missing: {missing}"}
+    produced = _produced(roof["roof_pitch"], roof["roof_orientation"])
+    rate = Decimal(str(entry["amount"]["number"]))
+    computed = {"kwp": f"{kwp.normalize():f}", "kwh_per_kwp": produced, **roof, "rate_per_kwh": f"{rate:f}", **SOURCE}
+    estimate = (kwp * produced * rate).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+    return {"undecided": reason, "estimate": f"{estimate:f}", "timing": "yearly-estimate", "computed": computed}
+
+
+@cache
+def _produced(pitch: str, orientation: str) -> int:
+    """kWh of a kWp in a year, to the ten, from the weather itself."""
+    return int(round(kwh_per_kwp(KNOWN["roof_orientation"][orientation], KNOWN["roof_pitch"][pitch]), -1))
 
 
 def _amount(amount: Row, price: Decimal) -> Decimal | None:

@@ -41,7 +41,7 @@ def differences(inputs: Inputs, orders: list[Row], checker: Checker, as_of: date
         about = order["registration_id"]
         _, household = inputs.household(about)
         lines = lines_of(inputs, order["supplier_id"], household)
-        incentives = checker.expected(household, lines, as_of)
+        incentives = checker.expected(household, lines, as_of, watts=watts_of(inputs, order["supplier_id"]))
         for part, expected in {"lines": lines, "incentives": incentives, **sums_of(lines, incentives)}.items():
             if order[part] != expected:
                 yield about, part, expected
@@ -61,6 +61,12 @@ def lines_of(inputs: Inputs, supplier_id: str, household: Row) -> list[Row]:
     return lines
 
 
+def watts_of(inputs: Inputs, supplier_id: str) -> Decimal | None:
+    """The size of a supplier's panels, where it is given."""
+    [solar] = [p for p in supplier_of(inputs, supplier_id)["Offers"] if p["ProductType"] == "Solar"]
+    return Decimal(solar["ProductCapacity"]) if "ProductCapacity" in solar else None
+
+
 def sums_of(lines: list[Row], incentives: list[Row]) -> dict[str, str]:
     """The four sums of an order."""
     subtotal = sum((Decimal(line["price"]) for line in lines), Decimal(0))
@@ -73,8 +79,9 @@ def sums_of(lines: list[Row], incentives: list[Row]) -> dict[str, str]:
 
 
 def said(orders: list[Row]) -> set[str]:
-    """Every reason that the orders give for an undecided incentive, and the timing of every decided one."""
-    return {row.get("undecided") or row["timing"] for order in orders for row in order["incentives"]}
+    """Every reason that the orders give for an undecided incentive, and every timing."""
+    rows = [row for order in orders for row in order["incentives"]]
+    return {row[key] for row in rows for key in ("undecided", "timing") if key in row}
 
 
 @pytest.mark.parametrize(("as_of", "federal"), [(LAST, {"IRA-1", "IRA-15"}), (NEXT, set())])
@@ -95,7 +102,9 @@ def test_orders_where_the_cities_zip_codes_are_known_are_as_recomputed(as_of: da
     inputs = write_inputs(tmp_path, tables, generate(200, zips_of(tables), seed=2))
     orders = run(inputs, tmp_path / "run", as_of)
     assert list(differences(inputs, orders, Checker(tables, TEXTS), as_of)) == []
-    assert said(orders) == {*filter(None, TEXTS.values()), "fact-missing: geography", "fact-missing: owner_status"}
+    facts = ("geography", "owner_status", "panel_wattage", "roof_orientation", "roof_pitch", "state")
+    reasons = {*filter(None, TEXTS.values()), *(f"fact-missing: {fact}" for fact in facts)}
+    assert said(orders) == {*reasons, "yearly-estimate"}
 
 
 @pytest.mark.parametrize("as_of", [LAST, NEXT])

@@ -15,7 +15,9 @@ from tests.incentives.recomputed import PRODUCTS
 __all__ = ["varied"]
 
 # Texts that leave nothing to judge: an amount and an item, and nothing about who, how or when; or a plain ceiling.
-_DECIDED = re.compile(r"\$[\d,]+ (?:per ton )?rebate for (?:an? )?(?!.*\b(?:with|subject|income)\b)[\w /-]+\.?")
+_DECIDED = re.compile(
+    r"\$[\d,]+ (?:per ton )?rebate for (?:an? )?(?!.*\b(?:with|subject|income|certified)\b)[\w /-]+\.?"
+)
 _CEILING = re.compile(r"Up to (\$[\d,]+) rebate for (?:an? )?[\w /-]+\. Range is (\$[\d,]+ ?(?:-|to) ?\1)\b[^$%]*")
 _METHODS = ("rebate", "pos_rebate", "tax_credit")
 _LIMITS: tuple[tuple[int, Row], ...] = (

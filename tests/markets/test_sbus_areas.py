@@ -112,7 +112,7 @@ def real_reasons(area: str) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize(
-    ("area", "expected"), [("55001", "performance-based"), ("55009", "performance-based"), ("99999", None)]
+    ("area", "expected"), [("55001", "performance-based"), ("55009", "fact-missing: geography"), ("99999", None)]
 )
 def test_the_real_tables_say_where_a_utilitys_incentive_applies(area: str, expected: str | None) -> None:
     assert real_reasons(area).get("MN-424") == expected

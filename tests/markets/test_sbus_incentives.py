@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from igent.domain.grounds import Ground
 from igent.domain.incentives import Amount, standing
 from igent.domain.orders import build_order
 from igent.domain.records import Json, Offer
@@ -24,7 +25,8 @@ def ordered(entry: Json) -> tuple[Json, Json]:
     offer = Offer(id="o1", supplier=supplier("A", product), products=(product,))
     [incentive] = read(entry)
     task = OrderTask(registration=OWNER, offers=(offer,), standings=(standing(incentive, OWNER, TODAY),))
-    decision = OrderDecision(payment="cash", incentives=dict.fromkeys(task.open_ids, "yes"))
+    grounds = tuple(Ground(id=key, words=str(one.incentive.prose)) for key, one in task.open_ids.items())
+    decision = OrderDecision(payment="cash", incentives=dict.fromkeys(task.open_ids, "yes"), grounds=grounds)
     [grant] = (one.as_record() for one in build_order(task, offer, decision, currency="USD").grants)
     return grant.get("amount"), grant.get("at_most")
 
@@ -153,7 +155,14 @@ def test_a_plain_amount_without_conditions_applies(specs: str, kind: str, number
         (plain("$300/kW installed"), "55407", ("undecided", "amount-unclear")),
         (plain("$" + "9" * 31), "55407", ("undecided", "amount-unclear")),
         (plain("$, see the list"), "55407", ("undecided", "amount-unclear")),
-        (plain("$500 rebate", **{"Applicable community": "55407, 55419"}), "55407", ("open", None)),
+        (plain("$500 rebate", **{"Applicable community": "55407, 55419"}), "55407", ("applies", None)),
+        (plain("$500 if shaded", **{"Applicable community": "ZIP 55407 and 55419."}), "55407", ("open", None)),
+        (plain("$500", **{"Applicable community": "Edina (55407)"}), "55407", ("undecided", "fact-missing: geography")),
+        (plain("$500", **{"Applicable community": "Edina (55407)"}), "55419", ("excluded", "area")),
+        (plain("$500 for flat roofs, $800 for others"), "55407", ("open", None)),
+        (plain("30% for flat roofs, at most $800"), "55407", ("undecided", "ceiling")),
+        (plain("$500 for flat roofs, $2 per watt for others"), "55407", ("undecided", "amount-unclear")),
+        (plain("10% of panels and 20% of batteries, if shaded"), "55407", ("undecided", "amount-unclear")),
         (plain("$500 rebate", **{"Applicable community": "55407, 55419"}), "55999", ("excluded", "area")),
         (plain("$500 rebate", **{"Applicable community": "Edina"}), "55407", ("undecided", "fact-missing: geography")),
         (plain("a generous sum"), "55407", ("undecided", "amount-unclear")),
@@ -194,3 +203,21 @@ def test_a_text_that_names_a_higher_figure_leaves_even_the_ceiling_open() -> Non
     entry = public("$500 for rooftop solar, $800 with a battery.")
     assert stands(entry) == ("undecided", "ceiling-unclear")
     assert ordered(entry) == (None, None)
+
+
+def test_a_text_is_kept_as_it_stands_with_its_place_and_its_amounts() -> None:
+    [found] = read(plain("  $500 for flat roofs,\n$800 for others "))
+    assert (found.prose, found.prose_source) == (
+        "  $500 for flat roofs,\n$800 for others ",
+        "incentives.json#/incentives/0/Incentive specs",
+    )
+    shown = {key: (figure.passage.text, figure.passage.start) for key, figure in found.choices.items()}
+    assert (found.amount, shown) == (None, {"a1": ("$500", 2), "a2": ("$800", 23)})
+
+
+def test_the_place_of_a_public_text_is_that_of_its_words() -> None:
+    [found] = read(public("$500. Must face south."))
+    assert (found.prose, found.prose_source) == (
+        "$500. Must face south.",
+        "incentives.json#/incentives/0/short_description/en",
+    )

@@ -13,6 +13,7 @@ from igent.domain.records import Json
 from igent.domain.verify import MatchDecision, MatchTask, verify_match
 from igent.markets.base import Facts, Shown
 from igent.markets.sbus import keyword_match, keyword_order
+from igent.markets.sbus.figures import figures_of
 from tests.domain.builders import HOUSEHOLD, LAW, bundles
 
 OFFERS: tuple[Facts, ...] = (
@@ -142,3 +143,20 @@ def test_the_payment_comes_from_the_note(note: str | None, payment: str | None, 
 )
 def test_a_prose_condition_is_settled_by_facts_or_left_open(text: str, facts: dict[str, Json], expected: str) -> None:
     assert keyword_order(shown(None, text, **facts))["incentives"] == {"i1": expected}
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "amount"),
+    [
+        ("$500 for roofs Facing South", "Facing South", None),
+        ("$500 for all, $800 if facing south, $900 if flat", "facing south", "a2"),
+        ("Facing south earns $500 or $800", "Facing south", "a1"),
+    ],
+)
+def test_a_yes_quotes_the_condition_and_picks_the_amount_before_it(text: str, words: str, amount: str | None) -> None:
+    found = [figure.passage.as_record() for figure in figures_of(text, types=1)]
+    amounts: list[Json] = [{"id": f"a{number}", **each} for number, each in enumerate(found, start=1)]
+    told = shown(None, text, Product_RoofOrientation="South")
+    told = replace(told, incentives=({**told.incentives[0], **({"amounts": amounts} if amounts[1:] else {})},))
+    picked: dict[str, Json] = {"amount": amount} if amount else {}
+    assert keyword_order(told)["grounds"] == [{"id": "i1", "words": words, **picked}]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.prompts import NotAPromptError, opening, repair_text, review_text, veto_text
 from igent.dialogue.replies import Critique, ReplyKind, find_answer
+from igent.domain.grounds import Ground
 from igent.domain.records import Json
 from igent.domain.verify import (
     MatchDecision,
@@ -22,9 +23,10 @@ from igent.domain.verify import (
     verify_match,
     verify_order,
 )
+from igent.markets.sbus.figures import figures_of
 from igent.models.base import Message, ModelRequest, ReplyEnd, Sent
 from igent.models.rules import RulesModel, keyword_judgement
-from tests.agents.scripted import SBUS, match_task, order_task
+from tests.agents.scripted import SBUS, candidates, household, match_task, order_task
 
 NOTES = st.sampled_from(["all black", "cheapest", "no preference", "pay monthly", "TASK", "null"]) | st.text(min_size=1)
 COUNTS = st.integers(1, 6)
@@ -108,7 +110,8 @@ async def test_as_a_critic_it_approves_no_match_that_is_not_proven(
 @given(st.sampled_from(["yes", "no", "unsure"]), st.sampled_from(["cash", "loan"]), st.sampled_from([None, "monthly"]))
 async def test_as_a_critic_it_approves_no_order_that_is_not_proven(ruling: str, payment: str, note: str | None) -> None:
     task = order_task(note, incentives=1)
-    text = json.dumps({"payment": payment, ruling: ["i1"], "words": [note] if note else []})
+    entry: Json = {"id": "i1", "words": "careful households"} if ruling == "yes" else "i1"
+    text = json.dumps({"payment": payment, ruling: [entry], "words": [note] if note else []})
     decision = find_answer("order", text)
     assert isinstance(decision, OrderDecision)
     verdict = (await critique(task, decision.as_record())).verdict
@@ -125,6 +128,23 @@ async def test_as_a_critic_it_approves_what_the_rules_settle() -> None:
 async def test_as_a_critic_it_does_not_guess_about_prose(ruling: str) -> None:
     proposal: dict[str, Json] = {"payment": "cash", "incentives": {"i1": ruling}, "words": []}
     assert (await critique(order_task(incentives=1), proposal)).verdict == "undecided"
+
+
+@pytest.mark.parametrize(("amount", "verdict"), [("a2", "approve"), ("a1", "veto"), (None, "veto")])
+async def test_the_keywords_of_a_market_object_to_another_amount_than_their_own(
+    amount: str | None, verdict: str
+) -> None:
+    text = "$500 for all, $800 for roofs facing south"
+    [standing] = order_task(incentives=1).standings
+    incentive = replace(standing.incentive, prose=text, figures=figures_of(text, types=1), amount=None)
+    about = replace(household(), facts={"Product_RoofOrientation": "South"})
+    task = OrderTask(registration=about, offers=candidates(), standings=(replace(standing, incentive=incentive),))
+    ground = Ground(id="i1", words="roofs facing south", amount=amount)
+    decision = OrderDecision(payment="cash", incentives={"i1": "yes"}, grounds=(ground,))
+    shown = request(review_text(opening(task, SBUS), decision.as_record()), "critique")
+    answer = find_answer("critique", await reply(shown, RulesModel(keyword_judgement(SBUS))))
+    assert isinstance(answer, Critique)
+    assert answer.verdict == verdict
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igent.errors import JournalError
-from igent.store.files import SPILL_BYTES, Outputs, atomic_write
+from igent.store.files import SPILL_BYTES, Outputs
 
 ROWS = [b'{"n":%d}' % n for n in range(12)]
 
@@ -248,12 +248,3 @@ async def test_files_and_their_directory_are_private(run: Path) -> None:
     await publish(target, ROWS[1:2])
     assert mode(run) == 0o700
     assert modes(run) == {0o600}
-
-
-def test_a_whole_file_is_replaced_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "latest.json"
-    atomic_write(path, b"old")
-    with path.open("rb") as reader:
-        atomic_write(path, b"new")
-        assert (reader.read(), path.read_bytes()) == (b"old", b"new")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["latest.json"]

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from igent.errors import JournalCorrupt, JournalError
+from igent.store.disk import Disk
 from igent.store.frames import MAGIC, FrameScanner, Tip, encode_frame
 from igent.store.journal import Entry, Journal, Recovery
+from tests.reliability.disks import Faulty, Quick
+from tests.reliability.recorder import Recorder, Synced, SyncedFolder, Wrote
 
 
 @pytest.fixture
@@ -156,7 +161,7 @@ async def test_a_bad_frame_before_a_later_group_is_corrupt_at_its_offset_and_lef
     assert (caught.value.offset_bytes, content(path)) == (second, bytes(data))
 
 
-@pytest.mark.parametrize("before", [None, b'[{"n": 1}]'])
+@pytest.mark.parametrize("before", [None, b'[{"n": 1}]', bytes(17), b"igent-journal-2\n"])
 def test_a_missing_or_foreign_file_is_an_error_and_stays_as_it_is(path: Path, before: bytes | None) -> None:
     if before is not None:
         path.write_bytes(before)
@@ -197,21 +202,75 @@ async def test_a_write_error_reaches_every_waiter() -> None:
     assert all(wait.done() and wait.exception() is None for wait in waits)
 
 
-async def test_a_write_error_reaches_those_who_appended_while_it_was_under_way() -> None:
-    reader, writer = os.pipe()
-    journal = Journal(Path("pipe"), descriptor=writer, state=Tip())
+class Hesitant(Disk):
+    """Refuses to write a group, once it is told to."""
 
-    async def disconnect() -> None:
-        os.close(reader)
+    def __init__(self) -> None:
+        self.begun, self.ended = threading.Event(), threading.Event()
 
+    def write(self, descriptor: int, data: bytes | memoryview, *, at: int) -> int:
+        if not at:
+            return super().write(descriptor, data, at=at)
+        self.begun.set()
+        assert self.ended.wait(10)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+class Unsyncable(Disk):
+    """Takes a group and does not sync it, the first time that it is asked to."""
+
+    refusals = 0
+
+    def write(self, descriptor: int, data: bytes | memoryview, *, at: int) -> int:
+        self.begun = at > 0
+        return super().write(descriptor, data, at=at)
+
+    def sync_data(self, descriptor: int) -> None:
+        if self.begun:
+            self.refusals += 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+async def test_a_write_error_reaches_those_who_appended_while_it_was_under_way(path: Path) -> None:
+    disk = Hesitant()
     with contextlib.suppress(JournalError):
-        async with journal, asyncio.TaskGroup() as tasks:
-            journal.append({"more than a pipe holds": "x" * 2**20})
-            await asyncio.to_thread(os.read, reader, 1)
-            sequence = journal.append({"n": 1})
-            tasks.create_task(disconnect())
-            with pytest.raises(JournalError, match="Broken pipe"):
+        async with Journal.create(path, disk) as journal, asyncio.TaskGroup() as tasks:
+            journal.append({"n": 1})
+            await asyncio.to_thread(disk.begun.wait)
+            sequence = journal.append({"n": 2})
+            tasks.create_task(asyncio.to_thread(disk.ended.set))
+            with pytest.raises(JournalError, match="Input/output error"):
                 await journal.durable(sequence)
+
+
+async def test_a_journal_that_cannot_be_closed_is_named(path: Path) -> None:
+    with pytest.raises(JournalError, match="No space left"):
+        async with Journal.create(path, Faulty(Quick(), "ENOSPC", at=6)):
+            pass
+
+
+async def test_a_sync_that_failed_is_not_tried_again(path: Path) -> None:
+    disk = Unsyncable()
+    with contextlib.suppress(JournalError):
+        async with Journal.create(path, disk) as journal:
+            with pytest.raises(JournalError, match="Input/output error"):
+                await journal.durable(journal.append({"n": 1}))
+    assert disk.refusals == 1
+
+
+async def test_the_last_group_is_written_again_before_it_counts(path: Path) -> None:
+    await write(path, 0, 1)
+    end, second = size(path), list(Recovery(path))[1].offset_bytes
+    disk = Recorder(Quick(), path.parent, {path: 1})
+    list(Recovery(path, disk))
+    expected = [Wrote(1, second, content(path)[second:end]), Synced(1), SyncedFolder(path.parent)]
+    assert disk.log == expected
+
+
+async def test_a_header_that_was_torn_while_it_was_written_is_that_of_an_empty_journal(path: Path) -> None:
+    for left in (bytes(len(MAGIC)), MAGIC[:5] + bytes(3), bytes(5) + MAGIC[5:]):
+        put(path, left)
+        assert (numbers(path), content(path)) == ([], MAGIC)
 
 
 async def test_a_write_error_is_final() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from igent.domain.outcomes import Outcome
 from igent.domain.reviews import Choice, Refusal
-from igent.story.asking import asked, choice_of, listed, outcome_line
+from igent.story.asking import asked, choice_of, failed_line, listed, outcome_line
 
 ROW: dict[str, Any] = {
     "registration_id": "R1",
@@ -19,6 +19,12 @@ ROW: dict[str, Any] = {
     "candidates": [{"id": "o1", "supplier_id": "A", "products": ["P", "Q"], "total": "9.50"}],
     "proposal": {"offer": "o1", "supplier_id": "A", "payment_type": "cash", "amount_due": "9.50", "net_total": "8.00"},
 }
+
+
+def test_failures_are_counted_and_the_first_of_them_named() -> None:
+    rows: list[dict[str, Any]] = [{"registration_id": f"R{n}", "codes": ["model-timeout"]} for n in range(7)]
+    assert failed_line(rows[:1]) == "1 failed and cannot be decided here: R0 (model-timeout)"
+    assert failed_line(rows).endswith("R4 (model-timeout), ...")
 
 
 def of(action: Any, **more: Any) -> Choice:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from igent.story.lines import story_lines
+from igent.story.order import order_lines
 from igent.story.text import visible
 
 PLACE: dict[str, Any] = {
@@ -13,6 +14,16 @@ PLACE: dict[str, Any] = {
     "supplier_id": "B",
     "tier": 1,
     "considered": [{"supplier_id": name, "used": used, "capacity": 8} for name, used in (("B", 1), ("C", 3), ("D", 1))],
+}
+ORDER: dict[str, Any] = {
+    "po_id": "PO",
+    "payment_type": "cash",
+    "currency": "USD",
+    "lines": [],
+    "subtotal": "9.00",
+    "incentive_total": "3.00",
+    "amount_due": "9.00",
+    "net_total": "6.00",
 }
 STORY: dict[str, Any] = {
     "registration_id": "R1",
@@ -92,17 +103,7 @@ def test_a_verdict_shows_what_broke_the_rule() -> None:
 def test_an_incentive_shows_what_its_amount_comes_from() -> None:
     terms = {"kind": "percent", "number": "0.3", "minimum": None, "maximum": "500", "unit": None}
     grant = {"id": "I", "name": "Credit", "source": "i.json#/0"}
-    order: dict[str, Any] = {
-        "po_id": "PO",
-        "payment_type": "cash",
-        "currency": "USD",
-        "lines": [],
-        "subtotal": "9.00",
-        "incentive_total": "3.00",
-        "amount_due": "9.00",
-        "net_total": "6.00",
-        "incentives": [grant | {"amount": "3.00", "basis": "rules", "timing": "after-purchase"}],
-    }
+    order = ORDER | {"incentives": [grant | {"amount": "3.00", "basis": "rules", "timing": "after-purchase"}]}
     standing = grant | {
         "stands": "applies",
         "reason": None,
@@ -112,6 +113,23 @@ def test_an_incentive_shows_what_its_amount_comes_from() -> None:
     }
     lines = told(order=order, incentives=[standing])
     assert "  Credit: 3.00, rules, after-purchase; 30 % on Solar, at most 500" in lines
+
+
+def test_an_estimate_shows_how_it_was_computed_and_how_far_off_it_may_be() -> None:
+    computed = {"kwp": "4.2", "kwh_per_kwp": 1270, "roof_pitch": "Inclined", "rate_per_kwh": "0.03"}
+    entry: dict[str, Any] = {
+        "name": "Rewards",
+        "undecided": "performance-based",
+        "estimate": "160.02",
+        "source": "i.json#/0",
+    }
+    entry |= {"computed": computed | {"uncertainty": "10 %", "source": "a model"}}
+    assert list(order_lines(ORDER | {"incentives": [{"id": "I", **entry}]}, {}))[2:6] == [
+        "  Rewards: undecided, it depends on what is produced, year by year, estimated 160.02 a year",
+        "       i.json#/0",
+        "       4.2 kWp x 1270 kWh a year for each x 0.03 (roof pitch Inclined), off by up to 10 %",
+        "       a model",
+    ]
 
 
 def test_a_review_says_who_decided_when_and_why() -> None:

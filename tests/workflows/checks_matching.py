@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,6 +13,13 @@ from tests.workflows.findings import OTHERS, Finding, Run
 from tests.workflows.inputs import Bundle, Inputs, Row, supplier_of, wants_of
 
 __all__ = ["MATCHING"]
+
+_MASK = re.compile(r"\[(?:link|email|number|phone|postcode)\]")
+# What Unicode calls default-ignorable and is neither a control nor a format character.
+_IGNORED = (
+    *(range(0x34F, 0x350), range(0x115F, 0x1161), range(0x17B4, 0x17B6), range(0x180B, 0x1810)),
+    *(range(0x3164, 0x3165), range(0xFE00, 0xFE10), range(0xFFA0, 0xFFA1), range(0xE0000, 0xE1000)),
+)
 
 
 def _outcomes(run: Run) -> Iterator[Finding]:
@@ -82,7 +91,7 @@ def _verdicts(run: Run) -> Iterator[Finding]:
     """A match is proven where both phases are; without a note all candidates are in one tier; words are the note's."""
     for line, household, record in run.decisions():
         match, order = line["phases"]
-        note = " ".join(str(household.get("Notes") or "").split()).casefold()
+        note = _visible(str(household.get("Notes") or ""))
         if line["outcome"] != "matched":
             continue
         proven = match["verdict"] == order["verdict"] == "proven"
@@ -91,8 +100,24 @@ def _verdicts(run: Run) -> Iterator[Finding]:
         if not note and match["decision"]["fit"] != [[offer["id"] for offer in line["candidates"]]]:
             yield Finding("tiers-without-note", line["registration_id"])
         words = [*match["decision"]["words"], *order["decision"]["words"]]
-        if any(" ".join(one.split()).casefold() not in note for one in words):
+        if not all(_quoted(one, note) for one in words):
             yield Finding("words", line["registration_id"])
+
+
+def _visible(text: str) -> str:
+    """What can be seen of a note, in one line and in the form in which accents are part of their letters."""
+    seen = "".join(" " if char.isspace() else char for char in text if char.isspace() or not _hidden(char))
+    return " ".join(unicodedata.normalize("NFC", seen).split()).casefold()
+
+
+def _hidden(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cf", "Co", "Cs", "Cn") or any(ord(char) in one for one in _IGNORED)
+
+
+def _quoted(words: str, note: str) -> bool:
+    """Whether words stand in a note as whole words; a mask stands for what it hides."""
+    parts = map(re.escape, _MASK.split(" ".join(words.split()).casefold()))
+    return re.search(rf"(?<!\w){'.+?'.join(parts)}(?!\w)", note) is not None
 
 
 def _matches(run: Run) -> Iterator[Finding]:

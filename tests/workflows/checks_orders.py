@@ -105,6 +105,12 @@ def _incentives(run: Run) -> Iterator[Finding]:
                 yield Finding("incentive-source", f"{about}: {incentive['source']}")
             if ("amount" in incentive) == ("undecided" in incentive):
                 yield Finding("incentive-undecided", f"{about}: {incentive['id']}")
+            if (incentive.get("basis") == "judged by prose") > ("cited" in incentive):
+                yield Finding("incentive-uncited", f"{about}: {incentive['id']}")
+            for part in ("cited", "amount_stated"):
+                quoted = incentive.get(part)
+                if quoted and run.inputs.at(quoted["source"])[quoted["start"] : quoted["end"]] != quoted["text"]:
+                    yield Finding("incentive-quotation", f"{about}: {quoted}")
 
 
 ORDERS = (_pairs, _lines, _sums, _payment, _incentives)

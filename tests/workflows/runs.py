@@ -85,6 +85,7 @@ class Setup:
     inputs: Inputs = SAMPLE
     constellation: str = "p1m1m2c"
     rim: Rim = quick
+    as_of: date = AS_OF
 
     def run(
         self, out: Path, *, pace: Pace | None = None, stop_after: int | None = None, **options: Unpack[RunOptions]
@@ -97,7 +98,7 @@ class Setup:
         options.setdefault("max_items", given.max_items)
         options.setdefault("include_withdrawn", given.include_withdrawn)
         options.setdefault("hold_reviews", given.hold_reviews)
-        settings = make_settings(self.constellation, cast("Any", files), as_of=AS_OF, **options)
+        settings = make_settings(self.constellation, cast("Any", files), as_of=self.as_of, **options)
 
         async def whole() -> RunResult:
             return await start(settings, pace or Pace(), out, control=control(stop_after=stop_after), rim=self.rim)

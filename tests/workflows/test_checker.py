@@ -45,6 +45,11 @@ def of_two_lines(orders: list[Any]) -> Any:
     return next(order for order in orders if len(order["lines"]) == 2)
 
 
+def judged(orders: list[Any]) -> Any:
+    entries = (one for order in orders for one in order["incentives"])
+    return next(one for one in entries if one.get("basis") == "judged by prose")
+
+
 def of_low_income(orders: list[Any]) -> Any:
     line = next(line for order in orders for line in order["lines"] if "/LMICashPrice" in line["source"])
     line["source"] = line["source"].replace("/LMICashPrice", "/CashPrice")
@@ -128,6 +133,9 @@ def test_a_good_run_has_no_findings(run: Path) -> None:
         ("net_total", "pos.json", lambda rows: rows[0].update(net_total="16976.7")),
         ("payment", "pos.json", lambda rows: rows[0].update(payment_type="loan")),
         ("incentive-repeated", "pos.json", lambda rows: rows[0]["incentives"].append(rows[0]["incentives"][0])),
+        ("incentive-uncited", "pos.json", lambda rows: judged(rows).pop("cited")),
+        ("incentive-quotation", "pos.json", lambda rows: judged(rows)["cited"].update(start=0)),
+        ("incentive-quotation", "pos.json", lambda rows: judged(rows)["amount_stated"].update(text="$600")),
         ("incentive-source", "pos.json", lambda rows: rows[0]["incentives"][0].update(id="TR-9")),
         ("incentive-undecided", "pos.json", lambda rows: rows[0]["incentives"][0].update(undecided="ceiling")),
         ("manifest", "run.json", lambda summary: summary.update(model="rules")),

@@ -42,7 +42,7 @@ def test_every_call_is_paid_for_at_its_models_price(whole: RunResult) -> None:
     usage: Any = whole.summary["usage"]
     cost = (usage["input_tokens"] + 5 * usage["output_tokens"]) / Decimal(1_000_000)
     assert cost > 0
-    assert whole.summary["cost_usd"] == str(cost)
+    assert whole.summary["cost_usd"] == f"{cost:.6f}"
     assert check(whole.directory, FEW) == []
 
 

@@ -359,7 +359,7 @@ def test_an_input_that_changes_under_a_run_stops_it(out: Path, tmp_path: Path) -
     control = Control(progress=shrink)
     settings = make_settings("p1r_p2r", {"registrations": inputs.registrations, "offers": inputs.offers}, as_of=AS_OF)
     result = asyncio.run(start(settings, Pace(), out, control=control, rim=Rim()))
-    assert "registrations.jsonl was changed" in str(result.stopped)
+    assert "registrations.jsonl, byte 1572864: changed while it was read" in str(result.stopped)
     assert counts_of(result)["registrations"] < len(rows)
     with pytest.raises(OptionError, match="have changed: registrations"):
         Setup(inputs=inputs).resume(out)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -11,11 +11,13 @@ import pytest
 
 from igent.domain.outcomes import Outcome
 from igent.domain.reviews import Action, Choice, Refusal
-from igent.errors import JournalError, OptionError
+from igent.errors import JournalError, ModelRejected, OptionError
+from igent.models.base import ModelEvent, ModelRequest, Sent
 from igent.story.lines import story_lines
 from igent.workflows import Rim
 from igent.workflows.explain import explain
 from igent.workflows.review import Case, Deciding, review
+from tests.adversarial.judged import judged
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import SAMPLE, Setup, bytes_of, quick, records_of, registrations, rewritten, write
 
@@ -258,6 +260,29 @@ def test_inputs_that_have_changed_are_refused_before_anything_is_decided(tmp_pat
     with pytest.raises(OptionError, match="have changed: registrations"):
         Desk(run).decide(choice(PLAIN))
     assert (run / "journal").read_bytes() == before
+
+
+class Rejecting:
+    """A model that accepts no request."""
+
+    name = "rejecting"
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        yield Sent()
+        raise ModelRejected(self.name, "not like this")
+
+
+def test_who_failed_is_told_before_anything_is_decided(tmp_path: Path) -> None:
+    result = judged(Rejecting(), tmp_path / "run", SAMPLE, "p1m1_p2m2", max_items=3)
+    told = list[Any]()
+
+    def choices(_: object) -> Iterable[Choice]:
+        told.append("asked")
+        return ()
+
+    review(result.directory, Deciding(choices=choices, told=lambda *_: None, failed=told.extend), rim=quick)
+    assert [one["codes"] for one in told[:-1]] == [["model-rejected"]] * 3
+    assert told == [*json.loads((result.directory / "failed.json").read_text()), "asked"]
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class Bench:
 
     async def run(self, items: AsyncIterator[Item] | None = None) -> None:
         steps = Steps(work=self.work, commit=self.commit)
-        await run_in_order(items or self.items(), steps, first=0, window=self.window, halt=self.halt)
+        await run_in_order(items or self.items(), steps, window=self.window, halt=self.halt)
 
     async def end(self, indices: Iterable[int]) -> None:
         """Let items end one after the other; one that has not begun will end as soon as it begins."""
@@ -227,15 +227,17 @@ async def test_an_unexpected_error_ends_the_run_instead_of_hanging_it() -> None:
     bench = Bench(2)
     steps = Steps(work=broken, commit=bench.commit)
     with pytest.raises(ExceptionGroup) as caught:
-        await run_in_order(bench.items(), steps, first=0, window=2, halt=bench.halt)
+        await run_in_order(bench.items(), steps, window=2, halt=bench.halt)
     assert caught.group_contains(LookupError)
 
 
-def test_a_turnstile_goes_on_from_its_first_index() -> None:
-    turnstile = Turnstile[Item, Result](7)
-    for index in (8, 7, 10):
+def test_a_turnstile_lets_items_leave_in_the_order_in_which_they_came() -> None:
+    turnstile = Turnstile[Item, Result]()
+    for index in (7, 12, 13):
+        turnstile.expect(Item(index))
+    for index in (12, 7):
         turnstile.arrive(Item(index), Result())
-    assert [item.index for item, _ in turnstile.leaving(lambda _: True)] == [7, 8]
+    assert [item.index for item, _ in turnstile.leaving(lambda _: True)] == [7, 12]
 
 
 def test_a_success_clears_the_series_of_failures() -> None:

@@ -123,9 +123,9 @@ def test_a_match_out_of_turn_breaks_the_balance(run: Path) -> None:
     assert codes(audited(run)) == {"balance"}
 
 
-def test_a_tier_that_nobody_decided_holds_no_supplier_to_the_balance(run: Path) -> None:
-    damage(run, "matches.json", lambda rows: [row.update(tier=7) for row in rows if row["judgement"] == "plausible"])
-    assert "balance" not in codes(audited(run))
+def test_a_match_is_not_in_a_tier_that_nobody_decided(run: Path) -> None:
+    damage(run, "matches.json", lambda rows: rows[-1].update(tier=7))
+    assert [(one.code, one.registration_id) for one in audited(run)] == [("balance", "SPUS10100")]
 
 
 def test_places_gone_before_the_run_are_those_that_it_tells(run: Path) -> None:
@@ -155,6 +155,30 @@ def undecided(order: Any) -> Iterator[Any]:
     return (one for one in order["incentives"] if one.get("undecided") == "performance-based")
 
 
+def judged(order: Any) -> Any:
+    return next(one for one in decided(order) if one["basis"] == "judged by prose")
+
+
+def by_rules(order: Any) -> Any:
+    return next(one for one in decided(order) if one["basis"] == "rules")
+
+
+def without(order: Any) -> Iterator[Any]:
+    return (one for one in order["incentives"] if "undecided" in one and "estimate" not in one)
+
+
+def left_open(order: Any) -> Any:
+    return next(one for one in order["incentives"] if one.get("undecided") == "prose-condition")
+
+
+def capped(order: Any) -> Any:
+    return next(one for one in order["incentives"] if "at_most" in one)
+
+
+def estimated(order: Any) -> Any:
+    return next(one for one in order["incentives"] if "estimate" in one)
+
+
 def add(row: Any, field: str, more: str = "0.01") -> None:
     row[field] = str(Decimal(row[field]) + Decimal(more))
 
@@ -180,13 +204,38 @@ ORDERS: list[tuple[str, Change]] = [
     ("incentive-not-eligible", lambda o: next(undecided(o)).update(amount="400.00")),
     ("sum-differs", lambda o: add(next(decided(o)), "amount")),
     ("sum-differs", lambda o: next(decided(o)).update(timing="point-of-sale")),
+    ("sum-differs", lambda o: add(estimated(o), "estimate")),
+    ("sum-differs", lambda o: estimated(o).update(timing="after-purchase")),
+    ("sum-differs", lambda o: estimated(o)["computed"].update(kwh_per_kwp=1500)),
+    ("sum-differs", lambda o: estimated(o).pop("computed")),
+    ("incentive-not-eligible", lambda o: next(one for one in without(o)).update(estimate="90.00")),
     ("sum-differs", lambda o: add(o, "subtotal")),
     ("sum-differs", lambda o: add(o, "incentive_total")),
     ("sum-differs", lambda o: add(o, "amount_due")),
     ("sum-differs", lambda o: add(o, "net_total")),
     ("sum-differs", lambda o: o.pop("net_total")),
     ("incentive-missing", forget),
+    ("incentive-not-eligible", lambda o: judged(o).pop("cited")),
+    ("incentive-not-eligible", lambda o: judged(o)["cited"].update(text="facing north")),
+    ("source-differs", lambda o: judged(o)["cited"].update(start=0)),
+    ("source-differs", lambda o: judged(o)["cited"].update(source="incentives.json#/incentives/0/Incentive specs")),
+    ("source-differs", lambda o: judged(o)["amount_stated"].update(end=5)),
+    ("source-differs", lambda o: judged(o).pop("amount_stated")),
+    ("source-differs", lambda o: by_rules(o).update(cited={"text": "solar", "start": 0, "end": 5})),
     ("incentive-missing", lambda o: next(one for one in decided(o) if one["basis"] == "rules").pop("amount")),
+    ("incentive-missing", lambda o: o["incentives"].remove(next(undecided(o)))),
+    ("reason-differs", lambda o: next(without(o)).update(undecided="paused")),
+    ("reason-differs", lambda o: next(undecided(o)).update(undecided="prose-condition")),
+    ("reason-differs", lambda o: left_open(o).update(undecided="exceeds-price")),
+    ("sum-differs", lambda o: add(capped(o), "at_most")),
+    ("sum-differs", lambda o: capped(o).pop("at_most")),
+    ("sum-differs", lambda o: next(undecided(o)).update(at_most="90.00")),
+    ("source-differs", lambda o: o["incentives"][0].update(name="Sun Grant")),
+    ("source-differs", lambda o: judged(o).update(basis="rules")),
+    ("campaign-differs", lambda o: o.update(campaign="Another")),
+    ("currency-differs", lambda o: o.update(currency="EUR")),
+    ("order-id-differs", lambda o: o.update(po_id="PO-0")),
+    ("order-id-differs", lambda o: o.pop("po_id")),
 ]
 
 
@@ -227,6 +276,21 @@ def test_a_wrong_price_that_is_added_up_rightly_is_found_once(tmp_path: Path) ->
 
     damage(run, "pos.json", dearer)
     assert [finding.code for finding in audited(run, inputs)] == ["price-differs"]
+
+
+def test_an_estimate_that_follows_from_a_wrong_quantity_is_found_once(run: Path) -> None:
+    def larger(orders: list[Any]) -> None:
+        order = next(one for one in orders if any("estimate" in entry for entry in one["incentives"]))
+        line = order["lines"][0]
+        for entry in (one for one in order["incentives"] if "estimate" in one):
+            by = entry["computed"]
+            kwp = Decimal(by["kwp"]) / line["quantity"] * (line["quantity"] + 1)
+            yearly = kwp * by["kwh_per_kwp"] * Decimal(by["rate_per_kwh"])
+            entry |= {"estimate": f"{yearly:.2f}", "computed": by | {"kwp": f"{kwp.normalize():f}"}}
+        line["quantity"] += 1
+
+    damage(run, "pos.json", larger)
+    assert codes(audited(run)) == {"quantity-differs"}
 
 
 def test_an_order_from_another_supplier_than_the_matched_one_is_found(run: Path) -> None:

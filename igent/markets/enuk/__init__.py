@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from igent.markets.enuk.incentives import read_incentives
 from igent.markets.enuk.keywords import keyword_match, keyword_order
+from igent.markets.enuk.names import CURRENCY
 from igent.markets.enuk.offers import offer_facts, read_suppliers
-from igent.markets.enuk.registrations import PRIVATE_FIELDS, REGISTRATION_FIELDS, read_registration
+from igent.markets.enuk.registrations import MASKS, PRIVATE_FIELDS, REGISTRATION_FIELDS, read_registration
 from igent.markets.rows import identify
 
 __all__ = [
     "AREA",
     "CURRENCY",
+    "MASKS",
     "PRIVATE_FIELDS",
     "REGISTRATION_FIELDS",
     "identify",
@@ -28,4 +30,3 @@ __all__ = [
 ]
 
 AREA = "region"
-CURRENCY = "GBP"

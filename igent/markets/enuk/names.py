@@ -7,8 +7,21 @@ from types import MappingProxyType
 
 from igent.markets.fields import Fields
 
-__all__ = ["FUELS", "METERS", "NIGHT", "PAYMENTS", "REGIONS", "SINGLE_RATE", "TWO_RATE", "USE", "choice", "variant"]
+__all__ = [
+    "CURRENCY",
+    "FUELS",
+    "METERS",
+    "NIGHT",
+    "PAYMENTS",
+    "REGIONS",
+    "SINGLE_RATE",
+    "TWO_RATE",
+    "USE",
+    "choice",
+    "variant",
+]
 
+CURRENCY = "GBP"
 SINGLE_RATE, TWO_RATE = "single rate", "two rate"
 ELECTRICITY, GAS = "Electricity", "Gas"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from igent.domain.records import Json, Offer, Price, Product, Supplier
-from igent.markets.enuk.names import FUELS, PAYMENTS, REGIONS, SINGLE_RATE, TWO_RATE, USE, choice, variant
+from igent.markets.enuk.names import CURRENCY, FUELS, PAYMENTS, REGIONS, SINGLE_RATE, TWO_RATE, USE, choice, variant
 from igent.markets.enuk.tariffs import Rates, Tariff
 from igent.markets.fields import Fields
 from igent.markets.suppliers import facts_of_offer, suppliers_of
@@ -41,7 +41,7 @@ class _Terms:
 
 def read_suppliers(document: Json, *, file: str) -> tuple[Supplier, ...]:
     """The suppliers of an offers file, in file order. Raises `InputError`."""
-    return suppliers_of(document, file=file, read=_supplier)
+    return suppliers_of(document, file=file, currency=CURRENCY, read=_supplier)
 
 
 def offer_facts(offer: Offer) -> dict[str, Json]:
@@ -53,7 +53,7 @@ def _supplier(fields: Fields) -> Supplier:
     terms = _Terms(power=_power(fields), vat_percent=_vat(fields))
     products = tuple(_product(child, terms) for child in fields.children("Offers"))
     return Supplier(
-        id=fields.text("SupplierID"),
+        id=fields.identifier("SupplierID"),
         capacity=fields.count("Capacity"),
         used=fields.maybe_count("Used") or 0,
         areas=frozenset[str]().union(*(product.areas or () for product in products)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from igent.domain.notes import Mask
 from igent.domain.records import Json, Registration, Want
 from igent.markets.enuk.names import (
     FUELS,
@@ -20,7 +21,7 @@ from igent.markets.enuk.names import (
 from igent.markets.fields import Fields
 from igent.markets.rows import PRIVATE, SHARED, facts_of, fields_of, note_of, withdrawn
 
-__all__ = ["PRIVATE_FIELDS", "REGISTRATION_FIELDS", "read_registration"]
+__all__ = ["MASKS", "PRIVATE_FIELDS", "REGISTRATION_FIELDS", "read_registration"]
 
 # What a prompt may show of a household: what a wish can be about, nothing that identifies it.
 _FACTS = (
@@ -36,7 +37,7 @@ PRIVATE_FIELDS = PRIVATE
 
 # Telephone numbers as Britain groups them, meter point numbers and account numbers: ten digits or more, however they
 # are spaced; and postcodes, which are a street.
-_MASKS = (
+MASKS: tuple[Mask, ...] = (
     (re.compile(r"(?<![\w£])\(?\d(?:[\s().-]{0,2}\d){9,}(?!\w)"), "[number]"),
     (re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b", re.IGNORECASE), "[postcode]"),
 )
@@ -46,9 +47,9 @@ def read_registration(row: Json, *, pointer: str) -> Registration:
     """One row of the registrations file. Raises `FieldError`."""
     fields = fields_of(row, pointer=pointer)
     payment = choice(fields, "Product_PaymentMethod", PAYMENTS)
-    note, note_problem = note_of(fields, _MASKS)
+    note, note_problem = note_of(fields, MASKS)
     return Registration(
-        id=fields.text("RegistrationNumber"),
+        id=fields.identifier("RegistrationNumber"),
         campaign=fields.maybe_text("CampaignName") or "",
         source=fields.pointer,
         area=choice(fields, "Contact_ServiceArea", REGIONS),
@@ -57,7 +58,7 @@ def read_registration(row: Json, *, pointer: str) -> Registration:
         payment_method=payment,
         note=note,
         note_problem=note_problem,
-        facts=facts_of(fields, _FACTS, _MASKS),
+        facts=facts_of(fields, _FACTS, MASKS),
     )
 
 

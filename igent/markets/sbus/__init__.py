@@ -10,11 +10,13 @@ from igent.markets.rows import identify
 from igent.markets.sbus.incentives import read_incentives
 from igent.markets.sbus.keywords import keyword_match, keyword_order
 from igent.markets.sbus.offers import offer_facts, read_suppliers
-from igent.markets.sbus.registrations import PRIVATE_FIELDS, REGISTRATION_FIELDS, read_registration
+from igent.markets.sbus.prices import CURRENCY
+from igent.markets.sbus.registrations import MASKS, PRIVATE_FIELDS, REGISTRATION_FIELDS, read_registration
 
 __all__ = [
     "AREA",
     "CURRENCY",
+    "MASKS",
     "PRIVATE_FIELDS",
     "REGISTRATION_FIELDS",
     "identify",
@@ -27,4 +29,3 @@ __all__ = [
 ]
 
 AREA = "zip"
-CURRENCY = "USD"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import cast
 
 from igent.domain.records import Json
 from igent.markets.base import Facts, Shown
@@ -42,21 +43,36 @@ def keyword_match(shown: Shown) -> dict[str, Json]:
 
 def keyword_order(shown: Shown) -> dict[str, Json]:
     """Cash unless the note asks for a loan; a prose condition is settled by the household's facts or left open."""
-    rulings: dict[str, Json] = {str(i["id"]): _ruling(str(i["text"]), shown.household) for i in shown.incentives}
+    ruled = [(one, *_ruling(str(one["text"]), shown.household)) for one in shown.incentives]
+    rulings: dict[str, Json] = {str(one["id"]): ruling for one, ruling, _ in ruled}
+    grounds: list[Json] = [_ground(one, words) for one, ruling, words in ruled if ruling == "yes"]
     note = shown.note or ""
     loan, cash = _LOAN.search(note), _CASH.search(note)
     unclear = bool(loan and cash) or bool(ORDERS.search(note))
     payment = None if unclear else "loan" if loan else "cash"
     words: list[Json] = [loan[0]] if loan and payment == "loan" else []
-    return {"payment": payment, "incentives": rulings, "words": words, "why": "by keywords"}
+    quoted: dict[str, Json] = {"grounds": grounds} if grounds else {}
+    return {"payment": payment, "incentives": rulings, **quoted, "words": words, "why": "by keywords"}
 
 
-def _ruling(text: str, household: Facts) -> str:
-    if re.search(r"facing south", text, re.IGNORECASE):
-        return _answer(household.get("Product_RoofOrientation"), lambda value: str(value).startswith("South"))
-    if re.search(r"two or more stor", text, re.IGNORECASE):
-        return _answer(household.get("Product_NumberOfStories"), lambda value: str(value) in "23456789")
-    return "unsure"
+def _ruling(text: str, household: Facts) -> tuple[str, str]:
+    """The ruling, and the words of the condition that it is about."""
+    if south := re.search(r"facing south\b", text, re.IGNORECASE):
+        facing = household.get("Product_RoofOrientation")
+        return _answer(facing, lambda value: str(value).startswith("South")), south[0]
+    if storeys := re.search(r"two or more stor(?:ie|ey)s\b", text, re.IGNORECASE):
+        number = household.get("Product_NumberOfStories")
+        return _answer(number, lambda value: str(value) in "23456789"), storeys[0]
+    return "unsure", ""
+
+
+def _ground(incentive: Facts, words: str) -> dict[str, Json]:
+    """A yes by these words; of several amounts for the last one that is named before them, or else the first."""
+    amounts = cast("list[dict[str, Json]]", incentive.get("amounts", []))
+    place = str(incentive["text"]).index(words)
+    before = [one for one in amounts if cast(int, one["start"]) <= place] or amounts[:1]
+    amount: dict[str, Json] = {"amount": before[-1]["id"]} if before else {}
+    return {"id": incentive["id"], "words": words, **amount}
 
 
 def _answer(fact: Json, holds: Callable[[Json], bool]) -> str:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from igent.domain.records import Finance, Json, Offer, Price, Product, Supplier
 from igent.markets.fields import Fields
-from igent.markets.sbus.prices import PriceRow, PriceRows
+from igent.markets.sbus.prices import CURRENCY, PriceRow, PriceRows
 from igent.markets.suppliers import facts_of_offer, suppliers_of
 
 __all__ = ["offer_facts", "read_suppliers"]
 
+_ZIP = re.compile(r"[0-9]{1,5}")
 _UNITS = {"Solar": "watt", "Battery": "kilowatt_hour"}
 
 
 def read_suppliers(document: Json, *, file: str) -> tuple[Supplier, ...]:
     """The suppliers of an offers file, in file order. Raises `InputError`."""
-    return suppliers_of(document, file=file, read=_supplier)
+    return suppliers_of(document, file=file, currency=CURRENCY, read=_supplier)
 
 
 def offer_facts(offer: Offer) -> dict[str, Json]:
@@ -31,7 +33,7 @@ def offer_facts(offer: Offer) -> dict[str, Json]:
 def _supplier(fields: Fields) -> Supplier:
     products = tuple(_product(child) for child in fields.children("Offers"))
     return Supplier(
-        id=fields.text("SupplierID"),
+        id=fields.identifier("SupplierID"),
         capacity=fields.count("Capacity"),
         used=fields.maybe_count("Used") or 0,
         areas=frozenset(_area(fields, value) for value in fields.items("ServiceAreas")),
@@ -43,9 +45,10 @@ def _supplier(fields: Fields) -> Supplier:
 
 
 def _area(fields: Fields, value: Json) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise fields.error("ServiceAreas", f"holds {value!r}; ZIP codes are needed")
-    return str(value).strip().zfill(5)
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    if not _ZIP.fullmatch(text):
+        raise fields.error("ServiceAreas", f"holds {str(value)[:40]!r}; ZIP codes are needed")
+    return text.zfill(5)
 
 
 def _finance(fields: Fields) -> Finance | None:
@@ -57,6 +60,8 @@ def _finance(fields: Fields) -> Finance | None:
 
 def _product(fields: Fields) -> Product:
     kind = fields.text("ProductType")
+    if kind not in _UNITS:
+        raise fields.error("ProductType", f"is {kind[:40]!r}; allowed: {', '.join(_UNITS)}")
     prices: dict[int, PriceRow] = {}
     for row in map(_price_row, fields.children("ProductPrices")):
         if row.quantity in prices:
@@ -68,7 +73,7 @@ def _product(fields: Fields) -> Product:
         prices=PriceRows(prices),
         source=fields.pointer,
         capacity=fields.maybe_amount("ProductCapacity"),
-        unit=_UNITS.get(kind),
+        unit=_UNITS[kind],
         terms=fields.mapping("Terms"),
     )
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from igent.domain.records import Price, Quote, Registration, Want
 
-__all__ = ["MAX_QUANTITY_GAP", "PriceRow", "PriceRows"]
+__all__ = ["CURRENCY", "MAX_QUANTITY_GAP", "PriceRow", "PriceRows"]
+
+CURRENCY = "USD"
 
 # One unit more or less is what a roof plan can absorb; a larger gap is another order, and a person's to make.
 MAX_QUANTITY_GAP = 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from igent.domain.notes import Mask
 from igent.domain.records import Json, Registration, Want
 from igent.markets.fields import Fields
 from igent.markets.rows import PRIVATE, SHARED, facts_of, fields_of, note_of, withdrawn
+from igent.markets.sbus.yields import yield_of
 
-__all__ = ["PRIVATE_FIELDS", "REGISTRATION_FIELDS", "read_registration"]
+__all__ = ["MASKS", "PRIVATE_FIELDS", "REGISTRATION_FIELDS", "read_registration"]
 
 # What a prompt may show of a household: what a wish or a prose condition can be about, nothing that identifies it.
 _FACTS = (
@@ -39,7 +41,10 @@ REGISTRATION_FIELDS = frozenset(
 
 PRIVATE_FIELDS = PRIVATE | {"Contact_HouseholdIncome"}
 
-_ZIP = re.compile(r"(\d{1,5})(?:-\d{4})?")
+# What ZIP+4 has behind the five digits is one side of a street.
+MASKS: tuple[Mask, ...] = ((re.compile(r"(?<=\b\d{5})-\d{4}\b"), ""),)
+
+_ZIP = re.compile(r"([0-9]{1,5})(?:-[0-9]{4})?")
 
 
 def read_registration(row: Json, *, pointer: str) -> Registration:
@@ -47,8 +52,9 @@ def read_registration(row: Json, *, pointer: str) -> Registration:
     fields = fields_of(row, pointer=pointer)
     wants = _wants(fields)
     note, note_problem = note_of(fields)
+    facts = facts_of(fields, _FACTS)
     return Registration(
-        id=fields.text("RegistrationNumber"),
+        id=fields.identifier("RegistrationNumber"),
         campaign=fields.maybe_text("CampaignName") or "",
         source=fields.pointer,
         area=_zip(fields),
@@ -56,9 +62,10 @@ def read_registration(row: Json, *, pointer: str) -> Registration:
         withdrawn=withdrawn(fields),
         low_income=fields.maybe_flag("Contact_LowMediumIncome"),
         owner_status=(fields.maybe_text("Contact_OwnerStatus") or "").lower() or None,
+        solar_yield=yield_of(facts),
         note=note,
         note_problem=note_problem,
-        facts=facts_of(fields, _FACTS),
+        facts=facts,
     )
 
 

@@ -1,0 +1,50 @@
+"""The settings of a run that a command line states, by the names that they have in `RunSettings`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from os.path import realpath
+from pathlib import Path
+
+import typer
+
+__all__ = ["names_given", "names_in", "settings_given"]
+
+_FILES = ("registrations", "offers", "incentives", "capacity", "since")
+_SWITCHES = {
+    **{name: name for name in ("parallel_phases", "early_json", "context_filter", "critic_skip", "prompt_caching")},
+    "cache": "response_cache",
+}
+_PLAIN = {
+    *("market", "model", "mock_latency", "mock_errors", "seed", "max_items", "include_withdrawn"),
+    *("allow_large", "strict_judgement", "hold_reviews", "critic", "reallocate"),
+}
+
+
+def names_given(context: typer.Context) -> set[str]:
+    """The parameters that the command line or the environment gives."""
+    sources = ((name, context.get_parameter_source(name)) for name in context.params)
+    return {name for name, source in sources if source is not None and source.name != "DEFAULT"}
+
+
+def names_in(values: Iterable[str] | None) -> list[str]:
+    """The names in an option that can be repeated or hold several, with commas between them, each once."""
+    names = (name.strip() for value in values or () for name in value.split(","))
+    return [*dict.fromkeys(filter(None, names))]
+
+
+def settings_given(context: typer.Context) -> dict[str, object]:
+    """What is stated of a run's settings, files found. Raises `OptionError` for a constellation that there is not."""
+    from igent.store.bundled import find_constellation
+
+    given = {name: context.params[name] for name in names_given(context)}
+    said: dict[str, object] = {name: value for name, value in given.items() if name in _PLAIN}
+    said |= {name: Path(realpath(value)) for name, value in given.items() if name in _FILES}
+    said |= {"model": "mock"} if given.get("mock") else {}
+    if isinstance(given.get("as_of"), datetime):
+        said["as_of"] = given["as_of"].date()
+    if given.get("constellation"):
+        said["constellation"] = find_constellation(given["constellation"]).resolve()
+    switches = {_SWITCHES[name]: value for name, value in given.items() if name in _SWITCHES}
+    return said | ({"switches": switches} if switches else {})

@@ -1,0 +1,57 @@
+"""What a run against an earlier one has skipped, judged again and replaced, in lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from igent.domain.records import Json
+from igent.story.text import Row, as_list, as_row, as_rows, visible
+
+__all__ = ["MAX_LISTED", "changes_lines"]
+
+# Two screens' worth of each kind: whatever is more is in `run.json`.
+MAX_LISTED = 40
+
+
+def changes_lines(since: Json) -> list[str]:
+    """The `since` of `run.json`; no lines where the run stands alone. Every order that moves is listed."""
+    told = as_row(since)
+    return [visible(line) for line in _lines(told)] if told else []
+
+
+def _lines(told: Row) -> Iterator[str]:
+    why = ", ".join(f"{count} {reason}" for reason, count in as_row(told["why"]).items())
+    yield f"since     {told['run']}" + (", allocated anew" if told["reallocate"] else "")
+    yield f"          {told['skipped']} skipped, {told['rerun']} judged again" + (f" ({why})" if why else "")
+    moved, replaced = list[Row](), list[Row]()
+    for one in as_rows(told["superseded"]):
+        (replaced if one["from"] == one["to"] else moved).append(one)
+    cancelled = as_rows(told["cancelled"])
+    yield f"orders    {len(replaced) + len(moved)} superseded, {len(moved)} of them moved; {len(cancelled)} cancelled"
+    yield from _some(map(_judged, as_rows(told["registrations"])))
+    yield from (f"  {one['registration_id']}: {one['from']} -> {one['to']} ({_po(one)})" for one in moved)
+    yield from _some(f"  {one['registration_id']}: another order ({_po(one)})" for one in replaced)
+    yield from _some(map(_cancelled, cancelled))
+
+
+def _judged(row: Row) -> str:
+    decision = as_row(row.get("decision"))
+    fell = f"; {decision['by']} had decided it: {decision['action']}" if decision else ""
+    return f"  {row['registration_id']}: {', '.join(map(str, as_list(row['why'])))}{fell}"
+
+
+def _cancelled(row: Row) -> str:
+    codes = ", ".join(map(str, as_list(row["codes"])))
+    outcome = "" if codes == row["outcome"] else f"{row['outcome']}: "
+    return f"  {row['registration_id']}: cancelled, {outcome}{codes} ({row['po_id']}, {row['supplier_id']})"
+
+
+def _po(row: Row) -> str:
+    return f"{row['po_id']} supersedes {row['supersedes']}"
+
+
+def _some(lines: Iterable[str]) -> Iterator[str]:
+    every = [*lines]
+    yield from every[:MAX_LISTED]
+    if len(every) > MAX_LISTED:
+        yield f"  and {len(every) - MAX_LISTED} more, in run.json"
