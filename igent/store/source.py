@@ -14,8 +14,8 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiofiles
 import aiofiles.os
+from aiofiles.threadpool import wrap
 from aiofiles.threadpool.binary import AsyncBufferedReader
 
 from igent.domain.records import Json
@@ -196,8 +196,7 @@ async def _opened(path: Path, *, most: int | None, remedy: str) -> AsyncIterator
     with os_errors(str(path)):
         found = await aiofiles.os.stat(path)
         require_file(path, found, most=most, remedy=remedy)
-        handle = await aiofiles.open(path, "rb")
-    try:
-        yield _File(path, handle)
-    finally:
-        await handle.close()
+        # Opened and closed here, not in a thread: whoever is cancelled meanwhile would leave the file open.
+        raw = path.open("rb")
+    with raw:
+        yield _File(path, wrap(raw))

@@ -4,17 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from igent.dialogue.replies import ReplyKind, maybe_answer
-from igent.store.bundled import sample_data
 from igent.workflows import RunResult
 from tests.adversarial.colluding import ColludingModel
 from tests.adversarial.forbidden import promised_wrongly
 from tests.adversarial.judged import broken_rules, judged
-from tests.workflows.checks_energy import EnergyRun, differences
 from tests.workflows.inputs import Inputs
-from tests.workflows.runs import AS_OF, SAMPLE, counts_of, registrations, rows_of, write
+from tests.workflows.runs import AS_OF, SAMPLE, registrations, rows_of, write
 
 CONSTELLATIONS = ("p1m1c1_p2m2c2", "p1m1c1m2c2", "p1m1m2c", "p1r_p2r", "p1m1_p2m2")
 NOTES = (
@@ -42,27 +38,10 @@ def attack(folder: Path, seed: int) -> tuple[RunResult, ColludingModel, list[obj
     return result, model, [*broken_rules(result.directory, inputs), *promised]
 
 
-@pytest.mark.parametrize("seed", range(len(CONSTELLATIONS)))
-def test_no_answer_breaks_a_rule(tmp_path: Path, seed: int) -> None:
-    result, model, broken = attack(tmp_path / "attack", seed)
-    counts = counts_of(result)
-    assert broken == []
-    assert (counts["registrations"], counts.get("failed", 0)) == (sum(counts.values()) - 100, 0)
-    assert model.kinds.total() > 100
-
-
-def test_no_answer_breaks_a_rule_of_another_market(tmp_path: Path) -> None:
-    sample, model = sample_data("enuk"), ColludingModel(0, share=0.8)
-    inputs = Inputs(registrations=sample.registrations, offers=sample.offers)
-    result = judged(model, tmp_path / "run", inputs, CONSTELLATIONS[0], market="enuk")
-    found = EnergyRun(result.directory, inputs.registrations, inputs.offers)
-    assert differences(found) == []
-    assert len(rows_of(result, "pos.json")) > 40
-
-
 def test_a_cheat_who_knows_the_rules_gets_past_the_critic(tmp_path: Path) -> None:
     """What the rules are tried by: judgements that nobody made, taken for what a household wants."""
-    result, model, _ = attack(tmp_path / "attack", 0)
+    result, model, broken = attack(tmp_path / "attack", 0)
+    assert broken == []
     orders, matches = rows_of(result, "pos.json"), rows_of(result, "matches.json")
     assert {match["judgement"] for match in matches} == {"proven", "plausible"}
     assert {order["payment_type"] for order in orders} == {"cash", "loan"}

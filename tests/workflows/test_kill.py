@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.checker import check
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import AS_OF, Setup, bytes_of, many, write
 
@@ -76,33 +75,6 @@ def finish(out: Path) -> None:
     process = resuming(out)
     _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors
-
-
-def test_a_run_killed_three_times_ends_in_the_same_bytes(
-    tmp_path: Path, inputs: Inputs, whole: dict[str, bytes]
-) -> None:
-    out = tmp_path / "run"
-    for kill in range(3):
-        process = starting(inputs, out) if kill == 0 else resuming(out)
-        send_in_the_middle(process, out / "journal", signal.SIGKILL, grown_bytes=STEP_BYTES)
-        assert process.returncode == -signal.SIGKILL
-    finish(out)
-    assert bytes_of(out) == whole
-    assert check(out, inputs) == []
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_run_gently_and_it_can_be_resumed(
-    tmp_path: Path, inputs: Inputs, whole: dict[str, bytes], number: int, code: int
-) -> None:
-    out = tmp_path / "run"
-    process = starting(inputs, out)
-    errors = send_in_the_middle(process, out / "journal", number, grown_bytes=STEP_BYTES // 3)
-    assert process.returncode == code, errors
-    assert f"--resume {out}" in errors
-    assert "Traceback" not in errors
-    finish(out)
-    assert bytes_of(out) == whole
 
 
 def test_a_full_disk_stops_the_run_and_it_can_be_resumed(

@@ -95,7 +95,7 @@ def test_a_run_can_be_stopped_and_resumed_again_and_again(out: Path, plenty: Inp
     setup = Setup(inputs=plenty)
     done = [counts_of(setup.run(out, model="mock", mock_errors=0.2, stop_after=1))["registrations"]]
     while done[-1] < 400:
-        done.append(counts_of(setup.resume(out, stop_after=done[-1] + 1))["registrations"])
+        done.append(counts_of(setup.resume(out, stop_after=done[-1] + 60))["registrations"])
     assert len(done) > 1
     assert bytes_of(out) == bytes_of(whole.directory)
 
