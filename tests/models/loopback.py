@@ -18,7 +18,7 @@ from typing import Literal, Self
 from igent.domain.records import Json
 from igent.errors import ModelError
 from igent.models.anthropic import Access, AnthropicModel
-from igent.models.base import Message, ModelEvent, ModelRequest
+from igent.models.base import ChatModel, Message, ModelEvent, ModelRequest
 from igent.models.streams import OnHeaders
 
 __all__ = [
@@ -244,7 +244,7 @@ async def provider(
             yield server, model
 
 
-async def heard(model: AnthropicModel, request: ModelRequest = REQUEST) -> tuple[list[ModelEvent], ModelError | None]:
+async def heard(model: ChatModel, request: ModelRequest = REQUEST) -> tuple[list[ModelEvent], ModelError | None]:
     """All events of a stream, and the error that it ended with."""
     events: list[ModelEvent] = []
     try:

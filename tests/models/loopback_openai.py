@@ -13,7 +13,7 @@ from igent.errors import ModelError
 from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd
 from igent.models.openai import Access, OpenAIModel
 from igent.models.streams import OnHeaders
-from tests.models.loopback import REQUEST, SOON_S, Loopback, Play
+from tests.models.loopback import REQUEST, SOON_S, Loopback, Play, heard
 
 __all__ = [
     "DONE",
@@ -82,10 +82,4 @@ async def endpoint(
 
 async def replied(model: ChatModel, request: ModelRequest = REQUEST) -> tuple[list[ModelEvent], ModelError | None]:
     """All events of a stream, and the error that it ended with."""
-    events: list[ModelEvent] = []
-    try:
-        async for event in model.stream(request):
-            events.append(event)  # noqa: PERF401  # what came before an error counts
-    except ModelError as error:
-        return events, error
-    return events, None
+    return await heard(model, request)
