@@ -94,8 +94,8 @@ class Interrupts:
         """A line that somebody types; none where a signal comes instead."""
         line = ""
         try:
-            self._asking = True
-            line = stream.readline()
+            self._asking = True  # from here on a signal breaks in; one that came before is in `received`
+            line = "" if self.received else stream.readline()
             self._asking = False
         except KeyboardInterrupt:
             pass

@@ -21,7 +21,7 @@ from igent.interrupts import Interrupts
 from igent.printable import visible, visible_json
 from igent.report import closing, forecast_lines
 from igent.story.asking import QUESTION, asked, choice_of, failed_line, listed, outcome_line
-from igent.story.changes import changes_lines
+from igent.story.changes import changes_lines, passes_lines
 from igent.story.lines import story_lines
 from igent.workflows import Control, Pace, Rim, RunResult, RunSettings
 from igent.workflows.begun import holds_run
@@ -217,7 +217,7 @@ def _close(result: RunResult, view: View) -> None:
         _show(result.summary, list, json=True)
     elif not view.quiet:
         print(closing(result.summary, listing(result)), end="\n\n")
-        if changes := changes_lines(result.summary.get("since")):
+        if changes := changes_lines(result.summary.get("since")) + passes_lines(result.summary.get("passes")):
             print(*changes, sep="\n", end="\n\n")
         print(f"files     {result.directory}/: matches.json, pos.json, review.json, audit.jsonl (why) and more")
         print("next      the sources in pos.json lead to the lines of the input that its numbers came from")

@@ -137,3 +137,21 @@ def test_a_forecast_counts_only_what_is_to_be_asked(igent: Command, tmp_path: Pa
 @pytest.mark.parametrize("arguments", [("--since", "nowhere"), ("p1m1_p2m2", "--reallocate")])
 def test_what_cannot_be_compared_is_refused(igent: Command, arguments: tuple[str, ...]) -> None:
     assert igent("run", *arguments, "--out", "again").code in (2, 3)
+
+
+def test_a_further_pass_needs_a_run_and_somebody_to_judge(igent: Command) -> None:
+    ended = igent("run", "p1m1_p2m2", "--only", "failed")
+    assert (ended.code, "--resume RUN_DIR with --only" in ended.err) == (2, True)
+    igent.run("--mock", "--max-items", 20)
+    ended = igent("run", "--resume", "run", "--only", "failed", "--quiet")
+    assert (ended.code, ended.err) == (0, "igent: warning: nothing is failed, so nothing is judged again\n")
+    ended = igent("run", "--resume", "run", "--only", "SPUS10001,X", "--only", "failed")
+    assert ended.code == 2
+    assert "'SPUS10001' is matched already; 'X' is not in this run" in ended.err
+
+
+def test_a_further_pass_says_what_has_become_of_whom(igent: Command) -> None:
+    igent.run("--mock", "--max-items", 20)
+    ended = igent("run", "--resume", "run", "--only", "review")
+    assert ended.code == 0
+    assert "pass 2    " in ended.out

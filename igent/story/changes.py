@@ -1,4 +1,4 @@
-"""What a run against an earlier one has skipped, judged again and replaced, in lines for a terminal."""
+"""What a run has judged again: against an earlier one, or in further passes of its own; in lines for a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from igent.domain.records import Json
 from igent.story.text import Row, as_list, as_row, as_rows, visible
 
-__all__ = ["MAX_LISTED", "changes_lines"]
+__all__ = ["MAX_LISTED", "changes_lines", "passes_lines"]
 
 # Two screens' worth of each kind: whatever is more is in `run.json`.
 MAX_LISTED = 40
@@ -17,6 +17,17 @@ def changes_lines(since: Json) -> list[str]:
     """The `since` of `run.json`; no lines where the run stands alone. Every order that moves is listed."""
     told = as_row(since)
     return [visible(line) for line in _lines(told)] if told else []
+
+
+def passes_lines(passes: Json) -> list[str]:
+    """The `passes` of `run.json`, one line for each; none where there was but the first."""
+    return [visible(_passed(one)) for one in as_rows(passes)]
+
+
+def _passed(one: Row) -> str:
+    was, now = (", ".join(f"{n} {kind}" for kind, n in as_row(one[key]).items()) for key in ("before", "after"))
+    left = int(str(one["registrations"])) - sum(int(str(n)) for n in as_row(one["after"]).values())
+    return f"pass {one['pass']}    {was} -> {now}" + (f"; {left} left" if left else "")
 
 
 def _lines(told: Row) -> Iterator[str]:

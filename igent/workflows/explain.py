@@ -68,12 +68,7 @@ async def _explain(directory: Path, name: str, rim: Rim) -> Record:
     story: Record = {
         "registration_id": told.commit["id"],
         "outcome": told.commit["outcome"],
-        "run": {
-            **settings.as_record(),
-            "directory": str(directory),
-            "started": told.header["at"],
-            **_rule(told.header),
-        },
+        "run": settings.as_record() | {"directory": str(directory), **_begun(told.header)},
         "inputs": _inputs(told.header, session, problem, found=planned is not None),
     }
     if session and planned:
@@ -93,10 +88,10 @@ async def _explain(directory: Path, name: str, rim: Rim) -> Record:
     return story
 
 
-def _rule(header: Record) -> Record:
-    """By which rule places were given."""
+def _begun(header: Record) -> Record:
+    """When it began, and by which rule places were given."""
     allocation = header.get("allocation")
-    return {"allocation": allocation["rule"] if isinstance(allocation, dict) else "balanced"}
+    return {"started": header["at"], "allocation": allocation["rule"] if isinstance(allocation, dict) else "balanced"}
 
 
 def _told(path: Path, name: str) -> _Told:

@@ -180,8 +180,10 @@ class _Standing:
             self.ids[n], self.outcomes[n] = name, str(record["outcome"])
             # An id that stands in several rows is that of none of them: all are rejected.
             self.rows |= {str(name): n} if name is not None else {}
-        elif record["t"] == "review":
-            self.deciders[_int(record["n"])] = f"{record['by']} has decided it at {record['at']}: {record['action']}"
+        decision = cast("Record", record if record["t"] == "review" else record.get("decided") or {})
+        if decision:
+            told = f"{decision['by']} has decided it at {decision['at']}: {decision['action']}"
+            self.deciders[_int(record["n"])] = told
 
     def refusal(self, name: str) -> str | None:
         """Why a registration is not judged again."""

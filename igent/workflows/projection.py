@@ -8,39 +8,31 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import cast
 
 from igent import codec
 from igent.accounting.budget import Booked, Most
 from igent.accounting.calls import CallFacts
-from igent.accounting.costs import COSTS_HEADER, Costs, costs_line
+from igent.accounting.costs import Costs, costs_line
 from igent.accounting.critics import CriticYield
 from igent.accounting.prices import Bill, PriceTable, usd_text
 from igent.accounting.seen import Seen
 from igent.accounting.spans import spans_from_record
-from igent.accounting.timing import CSV_HEADER, csv_line, percentile, timing_row
+from igent.accounting.timing import csv_line, percentile, timing_row
 from igent.accounting.trace import TraceSelection, trace_document
 from igent.accounting.usage import Usage
 from igent.accounting.vitals import Sample, samples_from_record
 from igent.agents.calls import Recorded
 from igent.domain.ledger import Ledger
 from igent.domain.records import Json
-from igent.models.base import Unusable
 from igent.printable import visible_json
 from igent.workflows.passes import Passes, kept_replies
+from igent.workflows.rows import ARRAYS, LINES, audit_line, recorded_reply, review_line, rows_of
 from igent.workflows.since import Since
+from igent.workflows.taking import take_place
 
-__all__ = ["ARRAYS", "LINES", "Projection", "take_place"]
-
-_FILES = {"unmatched": "unmatched.json", "review": "review.json", "failed": "failed.json", "rejected": "rejects.json"}
-ARRAYS = ("matches.json", "pos.json", *_FILES.values())
-LINES: Mapping[str, bytes] = {
-    "timings.csv": CSV_HEADER.rstrip(b"\n"),
-    "costs.csv": COSTS_HEADER.rstrip(b"\n"),
-    "audit.jsonl": b"",
-    "run.log": b"",
-}
+__all__ = ["ARRAYS", "LINES", "Projection"]
 
 _CALLS = {"match": "matcher", "order": "matcher", "critique": "critic", "critic_skipped": "critic_skipped"}
 
@@ -109,8 +101,7 @@ class Projection:
             case "warning":
                 self._log(record, event="warning", **cast("dict[str, Json]", record["about"]))
             case "pass":
-                assert self.ending is not None, "a pass begins behind the end of the one before"
-                self.told, self.ending = self.ending.get("told"), None
+                self.told, self.ending = (self.ending or {}).get("told"), None
                 self._log(record, event="pass", number=record["pass"], registrations=len(self.passes.left))
             case "end":
                 self.ending = record
@@ -128,7 +119,7 @@ class Projection:
     def recorded(self, index: int) -> dict[str, Recorded]:
         """The replies that were paid for a registration which is not committed, by request digest."""
         calls = self._open_calls.get(index, {})
-        return {str(reply["request"]): _recorded(reply, calls) for reply in self.replies.get(index, ())}
+        return {str(reply["request"]): recorded_reply(reply, calls) for reply in self.replies.get(index, ())}
 
     def counts(self) -> dict[str, Json]:
         """Registrations by outcome; the six numbers that add up."""
@@ -189,15 +180,14 @@ class Projection:
     def _commit(self, record: dict[str, Json]) -> None:
         outcome = str(record["outcome"])
         self._outcomes[outcome] += 1
+        self.committed += "was" not in record
         if "was" in record:
             self._outcomes[str(record["was"])] -= 1
-        else:
-            self.committed += 1
         take_place(record, self.ledger)
         if outcome == "matched":
             self._judgements[str(cast("dict[str, Json]", record["match"])["judgement"])] += 1
         waits = outcome != "matched" and (record["n"] in self._reviewed or "decided" in record)
-        rows = [] if waits else _rows(record)
+        rows = [] if waits else rows_of(record)
         self._write(self.passes.standing(record, rows))
         if outcome == "failed":
             self._log(record, event="failed", registration_id=record["id"])
@@ -213,10 +203,8 @@ class Projection:
         take_place(record, self.ledger)
         self._critics.review(record)
         self._judgements["reviewed"] += outcome == "matched"
-        self._write(_rows(record, self.passes.number))
-        who: dict[str, Json] = {key: record[key] for key in ("action", "by", "at", "comment")}
-        line = {"registration_id": record["id"], "outcome": outcome, "review": who}
-        self._emit("audit.jsonl", codec.dump(line))
+        self._write(rows_of(record, self.passes.number))
+        self._emit("audit.jsonl", review_line(record))
         self._log(record, event="reviewed", registration_id=record["id"], action=record["action"], by=record["by"])
 
     def close(self) -> None:
@@ -251,50 +239,10 @@ class Projection:
             self._seconds.append(row.total_seconds)
         self._trace.add(name, row.total_seconds, spans=spans)
         self._emit("timings.csv", csv_line(row).rstrip(b"\n"))
-        # An agent's replies are in their order already; whose came first depends on timing.
         said = self.replies.pop(_int(record["n"]), [])
-        if self.passes.comes_again(record) and (kept := kept_replies(said, record["outcome"])):
-            self.replies[_int(record["n"])] = kept
-        replies = sorted(map(_said, said), key=lambda reply: str(reply["agent"]))
-        audit = cast("dict[str, Json]", record["audit"])
-        number: dict[str, Json] = {"pass": record["pass"]} if "pass" in record else {}
-        if released := cast("list[tuple[int, str]]", record.get("released", [])):
-            number["released"] = [supplier_id for _, supplier_id in released]
-        line = {"registration_id": record["id"], "outcome": record["outcome"], **number, **audit, "replies": replies}
-        self._emit("audit.jsonl", codec.dump(line))
-
-
-def _rows(record: dict[str, Json], number: int = 1) -> list[tuple[str, bytes]]:
-    """What a commit or a decision is in the files; behind a further pass it tells the `number` of that."""
-    behind = {"pass": number} if number > 1 else {}
-    if record["outcome"] != "matched":
-        row = cast("dict[str, Json]", record["row"])
-        return [(_FILES[str(record["outcome"])], codec.dump({**row, **behind}))]
-    match = cast("dict[str, Json]", record["match"])
-    return [("matches.json", codec.dump({**match, **behind})), ("pos.json", codec.dump(record["order"]))]
-
-
-def take_place(record: Mapping[str, Json], ledger: Ledger) -> None:
-    """What a commit or a person's decision does to the places: those that were held for it are given back first."""
-    review = record["t"] == "review"
-    for _, supplier_id in cast("list[tuple[int, str]]", record.get("released", [])):
-        ledger.release(supplier_id, hold=True)
-    if review and record["held"] is not None:
-        ledger.release(str(record["held"]), hold=True)
-    if "supplier" in record:
-        ledger.take(str(record["supplier"]), hold=not review and bool(record["held"]))
-
-
-def _recorded(reply: dict[str, Json], calls: Mapping[str, list[CallFacts]]) -> Recorded:
-    """A reply to answer with again; the call that it came from is settled where its last attempt has no fault."""
-    facts = calls.get(str(reply["request"]), [])
-    unusable = cast("Unusable | None", reply["unusable"])
-    settled = "earlier" in reply or any(one.fault is None for one in facts)
-    return Recorded(text=str(reply["text"]), unusable=unusable, settled=settled)
-
-
-def _said(reply: dict[str, Json]) -> dict[str, Json]:
-    return {key: reply[key] for key in ("agent", "request", "text", "unusable")}
+        if self.passes.comes_again(record):
+            self.replies[_int(record["n"])] += kept_replies(said, record["outcome"])
+        self._emit("audit.jsonl", audit_line(record, said))
 
 
 def _int(value: Json) -> int:

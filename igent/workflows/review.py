@@ -24,10 +24,10 @@ from igent.store.journal import Journal, Recovery
 from igent.store.places import locked, own_place
 from igent.workflows.cases import Case, case_of, decision_record
 from igent.workflows.plan import plan_rows
-from igent.workflows.projection import take_place
 from igent.workflows.run import JOURNAL, Control, resume_locked
 from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings
+from igent.workflows.taking import take_place
 
 __all__ = ["Case", "Deciding", "apply", "review"]
 

@@ -17,7 +17,6 @@ from igent.accounting.vitals import Warned
 from igent.domain.records import Json
 from igent.errors import JournalError, OptionError, RunStopped, leaf
 from igent.models.budgeted import Purse
-from igent.models.halt import Halt
 from igent.store.files import Outputs
 from igent.store.journal import Journal, Recovery
 from igent.store.places import locked, make_place, own_place, point_latest
@@ -26,13 +25,14 @@ from igent.workflows.begun import JOURNAL, begun, require_finished
 from igent.workflows.compare import compare
 from igent.workflows.control import Control, RunResult
 from igent.workflows.decided import gap, read_decided
+from igent.workflows.endings import begin_pass, end_in_time, end_record
 from igent.workflows.failures import Failures
 from igent.workflows.passes import chosen, picked
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
 from igent.workflows.providers import look_at_cache, open_providers
 from igent.workflows.publisher import CallBook, Publisher
-from igent.workflows.rehearsal import held_against, remember, told_before
+from igent.workflows.rehearsal import held_against, remember
 from igent.workflows.same import Stated, agreed
 from igent.workflows.scheduler import Steps, run_in_order
 from igent.workflows.session import Rim, Session, prepare
@@ -135,32 +135,11 @@ async def resume_locked(
         publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
         await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})
         if rows:
-            await _begin_pass(session, publisher, projection, rows, only)
+            await begin_pass(session, publisher, projection, rows, only)
         session = replace(session, afresh=bool(projection.passes.left))
         result = await _execute(session, publisher, projection, directory, control=control)
     outputs.close()
     return result
-
-
-async def _begin_pass(
-    session: Session, publisher: Publisher, projection: Projection, rows: list[int], only: Collection[str]
-) -> None:
-    """Write down whose turn it is again, behind the end of the pass before."""
-    at = session.rim.now().isoformat()
-    if projection.ending is None:
-        process = process_record(session, judged=0, wall_s=0.0, resumed_at=projection.committed)
-        publisher.append({**_end_of(session, projection, process, {}), "at": at})
-    number = projection.passes.number + 1
-    await publisher.append_durable({"t": "pass", "pass": number, "rows": [*rows], "only": [*only], "at": at})
-    await publisher.settle()
-
-
-def _end_of(
-    session: Session, projection: Projection, process: dict[str, Json], went: dict[str, Json]
-) -> dict[str, Json]:
-    """What the end of a pass leaves to `run.json`; an estimate is of the first one."""
-    told = told_before(session) if projection.passes.number == 1 else projection.told
-    return {"t": "end", "process": process, "providers": went, "told": told}
 
 
 async def _execute(
@@ -177,7 +156,7 @@ async def _execute(
         wall_s = session.rim.monotonic() - begun
         process = process_record(session, judged=projection.decided - decided, wall_s=wall_s, resumed_at=first)
         process |= watch.vitals.as_record()
-        end = _end_of(session, projection, process, went)
+        end = end_record(session, projection, process, went)
         ending: dict[str, Json] = end if stopped is None else {"t": "stop", "why": stopped}
         samples = watch.vitals.record()
         await publisher.append_durable({**ending, "samples": samples, "at": session.rim.now().isoformat()})
@@ -236,7 +215,7 @@ async def _go_through(
             async with asyncio.TaskGroup() as tasks:
                 others = [
                     tasks.create_task(publisher.run(told)),
-                    tasks.create_task(_end(session, halt)),
+                    tasks.create_task(end_in_time(session, halt)),
                     tasks.create_task(watch.run()),
                 ]
                 await run_in_order(items, steps, window=session.pace.window, halt=halt)
@@ -250,18 +229,6 @@ async def _go_through(
         raise leaf(group) from None
     await publisher.settle()
     return stopped or (halt.reason if projection.left(session.survey.total) else None), went
-
-
-async def _end(session: Session, halt: Halt) -> None:
-    """Let the run end at its deadline. Raises `RunStopped` once a run that is to end has had its grace."""
-    pace, sleep = session.pace, session.rim.sleep
-    if pace.deadline_s is None:
-        await halt.wait()
-    else:
-        await halt.rest(sleep, pace.deadline_s)
-        halt.set(f"the deadline of {pace.deadline_s:g} s has passed")
-    await sleep(pace.grace_s)
-    halt.check()
 
 
 def _maybe_purse(session: Session, publisher: Publisher, projection: Projection) -> Purse | None:

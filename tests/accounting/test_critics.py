@@ -134,6 +134,13 @@ def test_a_decision_about_what_no_critic_held_up_says_nothing() -> None:
     assert told(commit("violated", review=True, skipped=1), decided=decision("reject"))["turns"]["vetoed"] == 0
 
 
+def test_a_decision_is_about_what_a_registration_has_come_to_last() -> None:
+    first = commit(("plausible", 1), "veto", ("plausible", 1), "veto", review=True)
+    again = commit(("plausible", 1), review=True)
+    record = told(first, again, decided=decision("accept", "o2"))
+    assert counts(record, "against") == {"unknown": 2}
+
+
 def test_a_run_in_which_no_critic_could_be_asked_has_no_yield() -> None:
     assert told(commit("proven"), {"n": 8, "outcome": "rejected", "calls": {}, "audit": {"phases": []}}) is None
     assert told(commit("proven", skipped=1))["turns"]["agreed"] == 0

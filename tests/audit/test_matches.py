@@ -7,7 +7,7 @@ import pytest
 from igent.audit.case import Case, Household
 from igent.audit.claims import Found, Tiers
 from igent.audit.findings import Finding
-from igent.audit.holds import Hold
+from igent.audit.holds import Hold, Told, holds
 from igent.audit.matches import MatchAudit
 from igent.domain.records import Json
 from igent.markets import sbus
@@ -107,3 +107,59 @@ def test_a_place_kept_for_an_earlier_registration_counts_and_one_for_a_later_doe
         held = [Hold(index=index, supplier_id="Cedar Roof")]
         found = MatchAudit(case(), used={}, held=held, tiers={"R01": Tiers(fit=fit, loan=False)})
         assert codes(found, "Cedar Roof") == expected
+
+
+def line(number: int, outcome: str, *, verdict: str = "plausible", **more: Json) -> dict[str, Json]:
+    decision: Json = {"fit": [["o1"], ["o2"]]}
+    phases: Json = [{"verdict": verdict, "decision": decision}, {"decision": {"payment": "cash"}}]
+    told: dict[str, Json] = {"registration_id": "R01", "outcome": outcome, "phases": phases, **more}
+    return told | ({"pass": number} if number > 1 else {})
+
+
+def test_what_a_further_pass_says_takes_the_place_of_what_was_said() -> None:
+    told = Told()
+    told.add(line(1, "unmatched"))
+    assert told.tiers["R01"].fit == (frozenset({"o1"}), frozenset({"o2"}))
+    told.add(line(2, "matched", verdict="proven"))
+    assert (told.tiers, told.passes) == ({}, 2)
+
+
+def test_a_place_is_kept_from_a_turn_in_one_pass_to_that_in_another() -> None:
+    told = Told()
+    told.add(line(1, "review", allocation={"supplier_id": "Alder Sun"}))
+    told.add(line(2, "review", allocation={"supplier_id": "Birchlight"}, released=["Alder Sun"]))
+    found = case()
+    index = found.households["R01"].index
+    assert holds([], told, found) == [
+        Hold(index=index, supplier_id="Alder Sun"),
+        Hold(index=index, supplier_id="Alder Sun", number=2, given_back=True),
+        Hold(index=index, supplier_id="Birchlight", number=2),
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_is_given_back_in_a_pass_is_free_in_the_turn_of_that(number: int) -> None:
+    held = [
+        Hold(index=0, supplier_id="Alder Sun"),
+        Hold(index=1, supplier_id="Alder Sun", number=2, given_back=True),
+    ]
+    full = MatchAudit(case(), used={"Alder Sun": 3, "Birchlight": 6, "Cedar Roof": 8}, held=held, tiers=None)
+    offer: Json = {"products": ["Panel A"], "source": []}
+    row: Json = {"registration_id": "R01", "supplier_id": "Alder Sun", "offer": offer, "pass": number}
+    assert isinstance(row, dict)
+    wrong = [one.code for one in full.audit(Found(row | {"judgement": "plausible"}, "matches.json#/0"))]
+    assert ("capacity-exceeded" in wrong) is (number == 1)
+
+
+def test_a_kept_place_that_was_given_back_is_taken_anew_by_a_match_of_that_pass() -> None:
+    found = case()
+    freed = Hold(index=found.households["R01"].index, supplier_id="Alder Sun", number=2, given_back=True)
+    used = {"Alder Sun": 3, "Birchlight": 6, "Cedar Roof": 8}
+    full = MatchAudit(found, used=used, held=[freed], tiers=None, kept={"R01": "Alder Sun"})
+    offer: Json = {"products": ["Panel A"], "source": []}
+    head: dict[str, Json] = {"supplier_id": "Alder Sun", "offer": offer, "pass": 2, "judgement": "plausible"}
+    wrong = [
+        [one.code for one in full.audit(Found({"registration_id": name, **head}, "matches.json#/0"))]
+        for name in ("R01", "R02")
+    ]
+    assert ["capacity-exceeded" in one for one in wrong] == [False, True]

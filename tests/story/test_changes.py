@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from igent.story.changes import MAX_LISTED, changes_lines
+from igent.story.changes import MAX_LISTED, changes_lines, passes_lines
 
 
 def told(**more: Any) -> dict[str, Any]:
@@ -59,3 +59,13 @@ def test_many_are_counted_but_who_moves_is_always_listed() -> None:
     assert sum(line.endswith(": prompts") for line in lines) == MAX_LISTED
     assert "  and 5 more, in run.json" in lines
     assert sum("S -> T" in line for line in lines) == many
+
+
+def test_a_pass_has_a_line_and_tells_what_is_left_of_it() -> None:
+    whole: Any = {"pass": 2, "registrations": 3, "before": {"failed": 3}, "after": {"matched": 2, "review": 1}}
+    part: Any = {"pass": 3, "registrations": 3, "before": {"review": 1}, "after": {"matched": 1}}
+    assert passes_lines([whole, part]) == [
+        "pass 2    3 failed -> 2 matched, 1 review",
+        "pass 3    1 review -> 1 matched; 2 left",
+    ]
+    assert passes_lines(None) == []

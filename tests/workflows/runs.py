@@ -105,11 +105,13 @@ class Setup:
 
         return asyncio.run(whole())
 
-    def resume(self, out: Path, *, pace: Pace | None = None, stop_after: int | None = None) -> RunResult:
-        """Go on with the run in `out`."""
+    def resume(
+        self, out: Path, *, pace: Pace | None = None, stop_after: int | None = None, only: Collection[str] = ()
+    ) -> RunResult:
+        """Go on with the run in `out`, or judge `only` those of it again."""
 
         async def rest() -> RunResult:
-            return await resume(out, pace or Pace(), control=control(stop_after=stop_after), rim=self.rim)
+            return await resume(out, pace or Pace(), control=control(stop_after=stop_after), rim=self.rim, only=only)
 
         return asyncio.run(rest())
 

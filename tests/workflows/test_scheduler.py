@@ -220,6 +220,19 @@ def test_what_needed_no_call_is_no_sign_that_an_outage_is_over() -> None:
     assert asyncio.run(stopped()) == [0]
 
 
+def test_once_closed_nothing_is_committed_however_long_it_has_waited() -> None:
+    async def whole() -> Bench:
+        bench = Bench(5)
+        steps = Steps(work=bench.work, commit=bench.commit, closed=lambda: len(bench.committed) == 2)
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            group.create_task(run_in_order(bench.items(), steps, window=5, halt=bench.halt))
+            await bench.begun[4].wait()
+            group.create_task(bench.end((3, 1, 2, 0, 4)))
+        return bench
+
+    assert asyncio.run(whole()).committed == [0, 1]
+
+
 async def test_an_unexpected_error_ends_the_run_instead_of_hanging_it() -> None:
     async def broken(_item: Item) -> Result:
         raise LookupError("a bug")
