@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -33,11 +34,16 @@ app = typer.Typer(
 for _command in (constellations, doctor, run, verify, explain, review, what_if):
     app.command()(_command)
 
+# Next to nothing here is garbage in a cycle. To look for it at every 700 objects, as Python does, took a seventh of the
+# CPU of a run of 5,000 registrations; at every 100,000 it takes 26 MB more memory.
+_COLLECT_AT = (100_000, 50, 100)
+
 _USAGE = (InputError, ConstellationError, OptionError)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    gc.set_threshold(*_COLLECT_AT)
     try:
         with Interrupts(lambda: "igent: interrupted"):
             app(args=list(arguments) if arguments is not None else None, prog_name="igent", obj=os.environ)

@@ -17,6 +17,7 @@ from typing import Final
 from profiles.allocation import allocation
 from profiles.critic import critic
 from profiles.disk import disk
+from profiles.end_to_end import end_to_end
 from profiles.engine import engine
 from profiles.extractor import extractor
 from profiles.facts import facts
@@ -40,6 +41,7 @@ SUITES: Final[Mapping[str, Suite]] = MappingProxyType(
         "phases": phases,
         "journal": disk,
         "startup": startup,
+        "end_to_end": end_to_end,
         "engine": engine,
         "allocation": allocation,
         "streams": streams,

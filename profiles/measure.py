@@ -13,7 +13,7 @@ from typing import Literal
 
 __all__ = ["Measurement", "Size", "Unit", "alternately"]
 
-Unit = Literal["us", "ms", "s", "x", "%", "per s", "MB", "calls", "faults"]
+Unit = Literal["us", "ms", "s", "x", "%", "per s", "MB", "calls", "tokens", "USD", "faults"]
 
 # Fewer calls than this say nothing about the best one; slow work gets them whatever the time.
 _LEAST_ROUNDS = 3
@@ -36,6 +36,7 @@ class Size:
     registrations: int = 100_000
     engine: int = 3_000
     households: int = 16
+    served: int = 20
     rows: int = 20_000
     starts: int = 5
     seconds: float = 2.0

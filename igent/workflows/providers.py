@@ -82,7 +82,7 @@ async def open_providers(session: Session, purse: Purse | None, halt: Halt) -> A
                 model,
                 minimums=session.cacheable_prefix,
                 clock=session.rim.monotonic,
-                block=session.pace.window // 4,
+                block=max(1, session.pace.window // 4),
                 company_s=_COMPANY_S,
             )
         path, replies = replies_path(session), None

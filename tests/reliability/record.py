@@ -24,7 +24,8 @@ Claims = dict[str, Counter[str]]
 
 _HEAD = """# Reliability
 
-Written by `make soak`, all of whose tests passed: what was tried for each claim, and how often that found it broken.
+What the tests of `make soak` recorded once they had passed: what was tried for each claim, and how often that found it
+broken.
 
 """
 

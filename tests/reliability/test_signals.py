@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import igent
 from igent.models.simulated import LATENCIES
 from tests.models.loopback import HAIKU
 from tests.provider.faults import Fault, listed
@@ -69,7 +70,7 @@ POINTS = [
     Point(what="publishing", at="store/files.py:_publish", nth=2, stuck=True),
     Point(what="allocating", at="domain/optimal.py:_fill", kind="optimal", stuck=True),
     Point(what="committing what was allocated", at="workflows/worker.py:commit", nth=20, kind="optimal"),
-    Point(what="summing up", at="workflows/run.py:_summary"),
+    Point(what="summing up", at="workflows/summary.py:summary_record"),
     Point(what="publishing for the last time", at="workflows/projection.py:trace"),
     Point(what="showing what came of it", at="report.py:closing"),
     Point(what="folding a journal", at="workflows/projection.py:fold", nth=60, kind="resumed"),
@@ -179,6 +180,11 @@ CHOSEN = {
     "allocating": TWICE,
     "committing a pilot": TWICE,
 }
+
+
+def test_every_point_is_a_function_of_igent() -> None:
+    places = [(Path(igent.__file__).parent / file, name) for file, _, name in (one.at.partition(":") for one in POINTS)]
+    assert [name for path, name in places if f"def {name}(" not in path.read_text()] == []
 
 
 def test_signals_at_some_points_end_a_run_as_they_should(yard: Yard) -> None:
