@@ -25,6 +25,7 @@ Code = Literal[
     "source-differs",
     "payment-inconsistent",
     "balance",
+    "offer-dearer",
     "capacity-exceeded",
     "match-missing",
     "order-missing",

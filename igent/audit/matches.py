@@ -12,7 +12,8 @@ from igent.audit.findings import Finding, differs
 from igent.audit.holds import LAST, Hold
 from igent.audit.lines import line_findings
 from igent.domain.orders import lends
-from igent.domain.records import Json, Offer, Payment, Supplier
+from igent.domain.pricing import cheapest, money, offer_total
+from igent.domain.records import Json, Offer, Payment, Registration, Supplier
 
 __all__ = ["MatchAudit", "Matched"]
 
@@ -98,6 +99,22 @@ class MatchAudit:
             yield differs("product-not-offered", lacking, claim.supplier, registration.id, supplier.source)
         if first is None:
             yield from self._share(claim, household, supplier)
+            yield from self._dearer(claim, household, supplier)
+
+    def _dearer(self, claim: Claim, household: Household, supplier: Supplier) -> Iterator[Finding]:
+        """Whether the supplier has a cheaper offer in the same tier, or as cheap a one before it."""
+        tiers, number = self._tiers_of(claim, household), claim.row.get("tier").value
+        if claim.flat or not isinstance(number, int) or not 0 < number <= len(tiers):
+            return
+        registration, names = household.registration, [line.name.value for line in claim.lines]
+        own = [one for one in tiers[number - 1] if one.supplier.id == supplier.id]
+        mine = next((one for one in own if [product.name for product in one.products] == names), None)
+        due = cheapest(own, registration) if own else None
+        if mine is None or due is None or mine.id == due.id:
+            return
+        expected, told = (_priced(one, registration) for one in (due, mine))
+        place = Found(told, claim.row.get("offer").pointer)
+        yield differs("offer-dearer", expected, place, registration.id, *(product.source for product in due.products))
 
     def _share(self, claim: Claim, household: Household, supplier: Supplier) -> Iterator[Finding]:
         registration, number = household.registration, number_of(claim.row)
@@ -119,9 +136,9 @@ class MatchAudit:
     def _maybe_unbalanced(self, claim: Claim, household: Household, supplier: Supplier) -> Finding | None:
         """The finding about a match that is not in the first tier with room, or not with the least used share there."""
         tiers, number, mine = self._tiers_of(claim, household), claim.row.get("tier").value, self._used[supplier.id]
-        if not tiers or supplier not in self._candidates(household):
+        if not tiers or supplier not in _suppliers(self._case.offers(household.registration)):
             return None
-        roomy = ([one for one in tier if self._used[one.id] < one.capacity] for tier in tiers)
+        roomy = ([one for one in _suppliers(tier) if self._used[one.id] < one.capacity] for tier in tiers)
         due, first = next(((n, tier) for n, tier in enumerate(roomy, start=1) if tier), (0, []))
         # Shares as products of whole numbers, so that equal ones are equal.
         less = [one for one in first if self._used[one.id] * supplier.capacity < mine * one.capacity]
@@ -137,8 +154,8 @@ class MatchAudit:
         found = Found(told, claim.supplier.pointer)
         return differs("balance", expected, found, household.registration.id, place)
 
-    def _tiers_of(self, claim: Claim, household: Household) -> list[list[Supplier]]:
-        """The suppliers that the match was to be balanced over, in tiers.
+    def _tiers_of(self, claim: Claim, household: Household) -> list[list[Offer]]:
+        """The offers that the match was to be one of, in tiers.
 
         None where a person chose, all registrations were allocated together, or what was decided was not recorded.
         """
@@ -149,18 +166,19 @@ class MatchAudit:
         if judged and self._tiers is None:
             return []
         if known is None or not judged:
-            return [self._candidates(household)]
+            return [[*self._case.offers(household.registration)]]
         offers = self._case.offers(household.registration)
         if known.loan:
             offers = tuple(offer for offer in offers if lends(offer, household.registration))
-        return [found for tier in known.fit if (found := _suppliers(one for one in offers if one.id in tier))]
-
-    def _candidates(self, household: Household) -> list[Supplier]:
-        return _suppliers(self._case.offers(household.registration))
+        return [found for tier in known.fit if (found := [one for one in offers if one.id in tier])]
 
 
 def _suppliers(offers: Iterable[Offer]) -> list[Supplier]:
     return [*{offer.supplier.id: offer.supplier for offer in offers}.values()]
+
+
+def _priced(offer: Offer, registration: Registration) -> Json:
+    return {"products": [product.name for product in offer.products], "total": money(offer_total(offer, registration))}
 
 
 def _reviewed(claim: Claim) -> bool:

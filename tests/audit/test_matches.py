@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -17,8 +18,12 @@ from tests.audit.samples import AS_OF, good
 NAMES = ("Alder Sun", "Birchlight", "Cedar Roof")
 
 
-def case(*, without_loans: str = "") -> Case:
+def case(*, without_loans: str = "", second_panel_costs: int | None = None) -> Case:
     files = good()
+    if second_panel_costs is not None:
+        panel = deepcopy(files.offers[1]["Offers"][0]) | {"ProductName": "Another panel"}
+        panel["ProductPrices"] = [one | {"CashPrice": second_panel_costs} for one in panel["ProductPrices"]]
+        files.offers[1]["Offers"].append(panel)
     for supplier in files.offers:
         if supplier["SupplierID"] == without_loans:
             supplier["InterestRate"] = None
@@ -47,6 +52,29 @@ def audit(
 ) -> MatchAudit:
     tiers = None if fit is None else {"R01": Tiers(fit=fit, loan=loan)}
     return MatchAudit(found, used={"Alder Sun": 1, **(used or {})}, held=[], tiers=tiers)
+
+
+@pytest.mark.parametrize(
+    ("costs", "named", "expected"),
+    [
+        (100, "Panel B", ["offer-dearer"]),
+        (100, "Another panel", []),
+        (99_000, "Panel B", []),
+        (99_000, "Another panel", ["offer-dearer"]),
+        (99_000, "Panel nobody has", ["product-not-offered"]),
+    ],
+)
+def test_a_match_is_the_cheapest_offer_of_its_supplier(costs: int, named: str, expected: list[str]) -> None:
+    offer: Json = {"products": [named], "source": []}
+    row: Json = {
+        "registration_id": "R01",
+        "supplier_id": "Birchlight",
+        "offer": offer,
+        "tier": 1,
+        "judgement": "proven",
+    }
+    found = [*audit(case(second_panel_costs=costs), None).audit(Found(row, "matches.json#/0"))]
+    assert [one.code for one in found] == expected
 
 
 FULL = {"Birchlight": 6}
