@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
 
-.PHONY: demo test soak check bench lock clean
+.PHONY: demo test soak check bench bench-compare lock clean
 
 demo: .venv/.installed
 	$(BIN)/python -m igent.workflows p1m1_p2m2 --max-items 5
@@ -25,6 +25,9 @@ check: .venv/.installed
 
 bench: .venv/.installed
 	$(BIN)/python -m profiles.bench
+
+bench-compare: .venv/.installed
+	$(BIN)/python -m profiles.compare
 
 clean:
 	rm -rf .venv runs dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""`python -m profiles.bench`: every suite, one table, the results as JSON. No network; a few minutes.
+"""`python -m profiles.bench`: every suite, one table, the results as JSON. No network; about ten minutes.
 
 Only a run of all suites is recorded, in `results/<utc-date>.json` and in the README.
 """

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Measurement", "Size", "Unit", "alternately"]
+__all__ = ["Better", "Measurement", "Size", "Unit", "alternately"]
 
 Unit = Literal["us", "ms", "s", "x", "%", "per s", "MB", "calls", "tokens", "USD", "faults"]
+Better = Literal["less", "more"]
 
 # Fewer calls than this say nothing about the best one; slow work gets them whatever the time.
 _LEAST_ROUNDS = 3
@@ -21,12 +22,13 @@ _LEAST_ROUNDS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One figure; unit `x` is a ratio, whose `what` says of what to what."""
+    """One figure; unit `x` is a ratio, whose `what` says of what to what, `better` whether less of it is or more."""
 
     suite: str
     what: str
     value: float
     unit: Unit
+    better: Better = "less"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
