@@ -27,7 +27,7 @@ from tests.workflows.inputs import Inputs
 from tests.workflows.runs import AS_OF, counts_of, rows_of
 
 EACH = [("sbus", "balanced"), ("sbus", "optimal"), ("enuk", "balanced"), ("enuk", "optimal")]
-SLICE, WHOLE = 20, 10_000 // len(EACH)
+SLICE, WHOLE = 12, 10_000 // len(EACH)
 # What the checker of the tests finds by following the balanced rule; places are counted here, whatever the rule.
 BALANCE = {"balance", "room-left", "capacity-exceeded"}
 

@@ -72,7 +72,7 @@ def test_files_in_which_nothing_is_wrong_have_no_findings() -> None:
     assert audited(good()) == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(edits(), min_size=1, max_size=3))
 def test_after_any_changes_the_independent_checker_finds_the_same(changes: list[Edit]) -> None:
     files = good()

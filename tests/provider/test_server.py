@@ -91,6 +91,9 @@ async def test_without_a_key_there_is_no_reply() -> None:
 
 async def test_a_provider_that_breaks_goes_on_counting() -> None:
     async with asked_over(provider := Provider()) as client:
+        client.headers["connection"] = (
+            "close"  # a server that breaks may close a connection that it has offered to keep
+        )
         statuses = [
             (await client.post("/v1/messages", content=asking(block(text)))).status_code for text in ("TASK\n", "x")
         ]

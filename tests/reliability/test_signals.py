@@ -67,7 +67,7 @@ POINTS = [
     Point(what="keeping a reply", at="workflows/worker.py:keep", nth=7),
     Point(what="writing the journal", at="store/journal.py:_append", nth=3, stuck=True),
     Point(what="committing", at="workflows/worker.py:commit", nth=9),
-    Point(what="publishing", at="store/files.py:_publish", nth=2, stuck=True),
+    Point(what="publishing", at="store/files.py:_publish", stuck=True),
     Point(what="allocating", at="domain/optimal.py:_fill", kind="optimal", stuck=True),
     Point(what="committing what was allocated", at="workflows/worker.py:commit", nth=20, kind="optimal"),
     Point(what="summing up", at="workflows/summary.py:summary_record"),

@@ -77,22 +77,6 @@ def finish(out: Path) -> None:
     assert process.returncode == 0, errors
 
 
-def test_a_full_disk_stops_the_run_and_it_can_be_resumed(
-    tmp_path: Path, inputs: Inputs, whole: dict[str, bytes]
-) -> None:
-    out = tmp_path / "run"
-    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({STEP_BYTES}, {STEP_BYTES}))"
-    run = "import sys; from igent.cli import main; main(sys.argv[1:])"
-    files = ("--registrations", inputs.registrations, "--offers", inputs.offers, "--incentives", inputs.incentives)
-    options = ("--mock", "--mock-errors", 0.2, "--as-of", AS_OF, "--out", out, *files)
-    command = [sys.executable, "-c", f"{limited}; {run}", "run", "p1m1m2c", *map(str, options)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    assert done.returncode == 3, done.stderr
-    assert "Traceback" not in done.stderr
-    finish(out)
-    assert bytes_of(out) == whole
-
-
 def test_a_run_that_is_alive_cannot_be_resumed_by_another(
     tmp_path: Path, inputs: Inputs, whole: dict[str, bytes]
 ) -> None:
