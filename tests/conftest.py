@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 # As the command line has it: to look for garbage at every 700 objects takes a seventh of the time.
-gc.set_threshold(100_000, 50, 100)
+gc.set_threshold(100_000, 10, 5)
 
 # The suite has three minutes; a law that wants more examples says so.
 settings.register_profile("suite", max_examples=50)
