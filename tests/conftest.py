@@ -16,7 +16,7 @@ from hypothesis import settings
 gc.set_threshold(100_000, 10, 5)
 
 # The suite has three minutes; a law that wants more examples says so.
-settings.register_profile("suite", max_examples=50)
+settings.register_profile("suite", max_examples=30)
 settings.load_profile("suite")
 
 _refused: list[str] = []

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 # The same examples in every run: a law that fails here fails everywhere.
-LAW = settings(derandomize=True, deadline=None, max_examples=100)
+LAW = settings(derandomize=True, deadline=None, max_examples=60)
 
 HOUSEHOLD = Registration(
     id="R1",
