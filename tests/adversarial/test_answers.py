@@ -105,7 +105,7 @@ def test_answers_have_their_form(kind: ReplyKind, data: st.DataObject, noted: bo
 @pytest.mark.parametrize(("market", "allocation"), EACH)
 def test_no_answers_break_a_rule(market: Market, allocation: AllocationRule) -> None:
     tally = tried(market, allocation, examples=SLICE)
-    seen = ("match answers", "order answers", "critique answers", "review")
+    seen = ("match answers", "order answers")
     assert [one for one in seen if not tally[one]] == []
 
 
