@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
@@ -60,7 +60,9 @@ _Model = Annotated[str, _text(_MODEL, "a model's name such as claude-haiku-4-5, 
 _Text = Annotated[str, _text(r"^\P{C}+$", "one line of at most 300 characters", at_most=300)]
 _Switch = Annotated[bool, Field(strict=True, description="true, false")]
 # 16 tokens hold the smallest decision; a reply of 8192 takes over a minute, far past any deadline for one match.
-_Tokens = Annotated[int, Field(strict=True, ge=16, le=8192, description="a whole number from 16 to 8192")]
+_TOKENS = "a whole number from 16 to 8192"
+_Tokens = Annotated[int, Field(strict=True, ge=16, le=8192, description=_TOKENS)]
+_ITEMS = "a whole number from 1 to 64"
 _Rounds = Annotated[int, Field(strict=True, ge=1, le=MAX_ROUNDS, description=f"a whole number from 1 to {MAX_ROUNDS}")]
 
 _CONFIG = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -102,9 +104,9 @@ class PhaseSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CONFIG)
 class BatchSpec:
-    """How many registrations one call judges, and the bound of its reply in tokens."""
+    """How many registrations one call judges at most, and the bound of its reply in tokens."""
 
-    max_items: Annotated[int, Field(strict=True, ge=1, description="a whole number from 1")] = 1
+    max_items: Annotated[int, Field(strict=True, ge=1, le=64, description=_ITEMS)] = 1
     max_tokens: _Tokens = 4096
 
 
@@ -197,26 +199,38 @@ def _of_switches(constellation: Constellation) -> Iterator[Mistake]:
     if constellation.conversation == "shared" and switches.parallel_phases:
         problem = "parallel_phases is on, but in a shared conversation phase 2 waits for the turns of phase 1"
         yield Mistake(("optimization", "parallel_phases"), problem, "Correct it; allowed: false")
-    if switches.batch.max_items != 1:
-        problem = f"batch.max_items is {switches.batch.max_items}, and this version asks about one at a time"
-        yield Mistake(("optimization", "batch", "max_items"), problem, "Correct it; allowed: 1")
 
 
 def with_overrides(
-    constellation: Constellation, *, critic: CriticPolicy | None = None, switches: Mapping[str, bool] = {}
+    constellation: Constellation,
+    *,
+    critic: CriticPolicy | None = None,
+    switches: Mapping[str, bool] = {},
+    batch: Mapping[str, int | None] = {},
 ) -> Constellation:
-    """The constellation with another critic policy or other switches, named as in `SWITCHES`.
+    """The constellation with another critic policy, other switches, named as in `SWITCHES`, or parts of `BatchSpec`.
 
-    Raises `OptionError` for an unknown switch, and for a combination that a file may not have either.
+    Raises `OptionError` for an unknown switch, and for a value or a combination that a file may not have either.
     """
     for name in switches:
         if name not in SWITCHES:
             raise OptionError(f"there is no switch {name!r}", remedy=instead(name, SWITCHES))
-    optimization = replace(constellation.optimization, batch=constellation.optimization.batch, **switches)
+    optimization = replace(constellation.optimization, batch=_batch(constellation, batch), **switches)
     changed = replace(constellation, critic=critic or constellation.critic, optimization=optimization)
     for mistake in mistakes(changed):
         raise OptionError(mistake.problem, remedy=mistake.remedy)
     return changed
+
+
+def _batch(constellation: Constellation, parts: Mapping[str, int | None]) -> BatchSpec:
+    stated = {name: value for name, value in parts.items() if value is not None}
+    try:
+        return replace(constellation.optimization.batch, **stated)
+    except ValidationError as exc:
+        error = exc.errors()[0]
+        name = str(error["loc"][-1])
+        allowed = {"max_items": _ITEMS, "max_tokens": _TOKENS}[name]
+        raise OptionError(f"a batch's {name} cannot be {error['input']}", remedy=f"Allowed: {allowed}") from exc
 
 
 def explain(constellation: Constellation) -> str:
@@ -232,6 +246,8 @@ def explain(constellation: Constellation) -> str:
         f"  on: {', '.join(on) or 'none'}",
         f"  off: {', '.join(name for name in SWITCHES if name not in on) or 'none'}",
     ]
+    if (batch := constellation.optimization.batch).max_items > 1:
+        lines.append(f"  batch: at most {batch.max_items} households a call, in a reply of {batch.max_tokens} tokens")
     return "\n".join(lines)
 
 

@@ -229,7 +229,7 @@ BETWEEN_FIELDS: list[Row] = [
     ("rules1}", "rules1, effort: low}", 8, "agent 'rules1' has the key 'effort'", "; allowed: role, name"),
     ("separate", "shared", 24, "in a shared conversation phase 2 waits", "; allowed: false"),
     ("rules1}", "rules1, thinking: true}", 8, "agent 'rules1' has the key 'thinking'", "; allowed: role, name"),
-    ("max_items: 1", "max_items: 8", 30, "batch.max_items is 8, and this version asks about one", "; allowed: 1"),
+    ("max_items: 1", "max_items: 65", 30, "'max_items' cannot be 65", "; allowed: a whole number from 1 to 64"),
 ]
 
 OF_YAML: list[Row] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from igent.accounting.usage import Usage
 from igent.domain.records import Json
@@ -17,7 +18,8 @@ class CallFacts:
     `saved` is what the reply took when it was paid for, where it came from the response cache; its own usage is then
     none. `cut` says that the stream was closed before its end, so that its output is an estimate. `seconds` run from
     the request to the answer, `first_seconds` to the first text, in the journal to the microsecond. `fault` is the
-    code of the error that the call ended with.
+    code of the error that the call ended with. `calls` is how many it took: none for a reply that came with another
+    household's, one more for one that was to.
     """
 
     agent: str
@@ -29,13 +31,18 @@ class CallFacts:
     seconds: float = 0.0
     first_seconds: float | None = None
     fault: str | None = None
+    calls: int = 1
 
     def as_record(self) -> list[Json]:
-        """The JSON form: the fields in order, a usage as its counts in order, seconds in whole microseconds."""
+        """The JSON form: the fields in order, a usage as its counts in order, seconds in whole microseconds.
+
+        `calls` are left out where there was one.
+        """
         first_us = None if self.first_seconds is None else _us(self.first_seconds)
         saved = None if self.saved is None else _counts(self.saved)
         told: list[Json] = [self.agent, self.kind, self.model, _counts(self.usage), saved]
-        return [*told, int(self.cut), _us(self.seconds), first_us, self.fault]
+        calls: list[Json] = [] if self.calls == 1 else [self.calls]
+        return [*told, int(self.cut), _us(self.seconds), first_us, self.fault, *calls]
 
     @classmethod
     def from_record(cls, record: Json) -> CallFacts:
@@ -51,7 +58,8 @@ class CallFacts:
                 int(us),
                 int() | None as first_us,
                 str() | None as fault,
-            ] if min(us, first_us or 0) >= 0:
+                *calls,
+            ] if min(us, first_us or 0) >= 0 and _are_calls(calls):
                 return cls(
                     agent=agent,
                     kind=kind,
@@ -62,12 +70,23 @@ class CallFacts:
                     seconds=us / 1e6,
                     first_seconds=None if first_us is None else first_us / 1e6,
                     fault=fault,
+                    calls=cast(int, calls[0]) if calls else 1,
                 )
             case _:
                 raise ValueError(f"a record of a call cannot be {record!r}")
 
 
 _USAGE = (*Usage().as_record(),)
+
+
+def _are_calls(record: list[Json]) -> bool:
+    """Whether a record may end so: with a number of calls that is not 1, or with nothing."""
+    match record:
+        case [] | [0]:
+            return True
+        case [int(calls)]:
+            return calls > 1
+    return False
 
 
 def _us(seconds: float) -> int:

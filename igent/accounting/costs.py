@@ -95,8 +95,8 @@ class _Sum:
     calls: int = 0
     bill: Bill = field(default_factory=Bill)
 
-    def add(self, call: Usage, price: Price | None) -> None:
-        self.calls += 1
+    def add(self, call: Usage, price: Price | None, *, calls: int = 1) -> None:
+        self.calls += calls
         self.bill += Bill.of(call, price)
 
 
@@ -121,7 +121,7 @@ class _Row:
         if call.saved is not None:
             self.hits.add(call.saved, price)
             return
-        self.made.add(usage, price)
+        self.made.add(usage, price, calls=call.calls)
         if usage.cache_read_tokens or usage.cache_write_tokens or usage.cache_write_1h_tokens:
             self.cached += Bill(usage=usage, usd=saved_by_cache_usd(usage, price) if price else None)
         if call.fault is None:
@@ -153,7 +153,11 @@ def bill_of(calls: Iterable[CallFacts], prices: PriceTable) -> Bill:
 def costs_line(registration_id: str, calls: Sequence[CallFacts], prices: PriceTable) -> bytes:
     """One UTF-8 line of `costs.csv`, its cost empty where a call has no price; ids are guarded as in `timings.csv`."""
     bill, hits = bill_of(calls, prices), sum(call.saved is not None for call in calls)
-    counts = [len(calls) - hits, hits, *(getattr(bill.usage, name) for name in _COUNTS)]
+    counts = [
+        sum(call.calls for call in calls if call.saved is None),
+        hits,
+        *(getattr(bill.usage, name) for name in _COUNTS),
+    ]
     ends = ["true" if bill.usage.estimated else "false", usd_text(bill.usd) or ""]
     return (",".join([csv_cell(registration_id), *map(str, counts), *ends]) + "\n").encode()
 

@@ -59,11 +59,12 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A reply that an earlier process paid for; not `settled` where it ended before its usage was known."""
+    """A reply that an earlier process paid for, in so many `calls`; not `settled` where its usage was not known yet."""
 
     text: str
     unusable: Unusable | None
     settled: bool
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +110,8 @@ class Calls:
         return _usable(kept.text, kept.unusable, request)
 
     def _replay(self, request: ModelRequest, recorded: Recorded) -> None:
-        self.made[request.kind] += 1
-        self.made["replayed"] += 1
+        self.made[request.kind if recorded.calls else "batched"] += recorded.calls or 1
+        self.made["replayed"] += recorded.calls or 1
         if not recorded.settled:
             reading = Reading.of(request, recorded.text, at_s=self._settings.clock())
             self._journal.settle(request, reading.facts())
@@ -178,7 +179,8 @@ class Calls:
     ) -> None:
         """End a call: its turn, its connection, its usage."""
         if reading.sent:
-            self.made[reading.request.kind] += 1
+            calls = reading.end.calls if reading.end else 1
+            self.made[reading.request.kind if calls else "batched"] += calls or 1
         elif reading.end is not None:
             self.made["cache_hits"] += 1
         try:

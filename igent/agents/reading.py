@@ -75,6 +75,7 @@ class Reading(Tally):
             model=self.request.model or "",
             usage=self.usage(unread=isinstance(error, ModelError) and error.unread),
             saved=self.end.saved if self.end else None,
+            calls=self.end.calls if self.end else 1,
             cut=self.end is None,
             seconds=max(0.0, until_s - begun_s),
             first_seconds=None if self._first_s is None else max(0.0, self._first_s - begun_s),

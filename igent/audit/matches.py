@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from igent.audit.case import Case, Household
 from igent.audit.claims import Claim, Found, Tiers, claim_of, number_of
@@ -16,6 +17,8 @@ from igent.domain.pricing import cheapest, money, offer_total
 from igent.domain.records import Json, Offer, Payment, Registration, Supplier
 
 __all__ = ["MatchAudit", "Matched"]
+
+_Ranked: TypeAlias = list[list[Offer]]  # tiers, best first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,25 +101,11 @@ class MatchAudit:
         if lacking:
             yield differs("product-not-offered", lacking, claim.supplier, registration.id, supplier.source)
         if first is None:
-            yield from self._share(claim, household, supplier)
-            yield from self._dearer(claim, household, supplier)
+            tiers = self._tiers_of(claim, registration, supplier)
+            yield from self._share(claim, household, supplier, tiers)
+            yield from _dearer(claim, registration, supplier, tiers)
 
-    def _dearer(self, claim: Claim, household: Household, supplier: Supplier) -> Iterator[Finding]:
-        """Whether the supplier has a cheaper offer in the same tier, or as cheap a one before it."""
-        tiers, number = self._tiers_of(claim, household), claim.row.get("tier").value
-        if claim.flat or not isinstance(number, int) or not 0 < number <= len(tiers):
-            return
-        registration, names = household.registration, [line.name.value for line in claim.lines]
-        own = [one for one in tiers[number - 1] if one.supplier.id == supplier.id]
-        mine = next((one for one in own if [product.name for product in one.products] == names), None)
-        due = cheapest(own, registration) if own else None
-        if mine is None or due is None or mine.id == due.id:
-            return
-        expected, told = (_priced(one, registration) for one in (due, mine))
-        place = Found(told, claim.row.get("offer").pointer)
-        yield differs("offer-dearer", expected, place, registration.id, *(product.source for product in due.products))
-
-    def _share(self, claim: Claim, household: Household, supplier: Supplier) -> Iterator[Finding]:
+    def _share(self, claim: Claim, household: Household, supplier: Supplier, tiers: _Ranked) -> Iterator[Finding]:
         registration, number = household.registration, number_of(claim.row)
         if number == 1 and self._kept.get(registration.id) == supplier.id:
             self._room[supplier.id] -= 1
@@ -129,48 +118,59 @@ class MatchAudit:
             self._used[hold.supplier_id] += -1 if hold.given_back else 1
         if self._used[supplier.id] >= supplier.capacity:
             yield differs("capacity-exceeded", supplier.capacity, claim.supplier, registration.id, supplier.source)
-        elif found := self._maybe_unbalanced(claim, household, supplier):
-            yield found
+        elif tiers:
+            yield from self._unbalanced(claim, household, supplier, tiers)
         self._used[supplier.id] += 1
 
-    def _maybe_unbalanced(self, claim: Claim, household: Household, supplier: Supplier) -> Finding | None:
-        """The finding about a match that is not in the first tier with room, or not with the least used share there."""
-        tiers, number, mine = self._tiers_of(claim, household), claim.row.get("tier").value, self._used[supplier.id]
-        if not tiers or supplier not in _suppliers(self._case.offers(household.registration)):
-            return None
+    def _unbalanced(self, claim: Claim, household: Household, supplier: Supplier, tiers: _Ranked) -> Iterator[Finding]:
+        """Whether it is in another than the first tier with room, or not with the least used share there."""
+        number, mine = claim.row.get("tier").value, self._used[supplier.id]
         roomy = ([one for one in _suppliers(tier) if self._used[one.id] < one.capacity] for tier in tiers)
         due, first = next(((n, tier) for n, tier in enumerate(roomy, start=1) if tier), (0, []))
         # Shares as products of whole numbers, so that equal ones are equal.
         less = [one for one in first if self._used[one.id] * supplier.capacity < mine * one.capacity]
         lower = supplier not in first or number not in (None, due)
         if not lower and not less:
-            return None
+            return
         least = min(first, key=lambda one: self._used[one.id] / one.capacity, default=None)
         expected: Json = {least.id: f"{self._used[least.id]} of {least.capacity}"} if least else None
         told: Json = {supplier.id: f"{mine} of {supplier.capacity}"}
         if lower:
             expected, told = {"tier": due or None, "of": expected}, {"tier": number, "of": told}
-        place = f"{(least or supplier).source}/Capacity"
-        found = Found(told, claim.supplier.pointer)
-        return differs("balance", expected, found, household.registration.id, place)
+        place, found = f"{(least or supplier).source}/Capacity", Found(told, claim.supplier.pointer)
+        yield differs("balance", expected, found, household.registration.id, place)
 
-    def _tiers_of(self, claim: Claim, household: Household) -> list[list[Offer]]:
+    def _tiers_of(self, claim: Claim, registration: Registration, supplier: Supplier) -> _Ranked:
         """The offers that the match was to be one of, in tiers.
 
-        None where a person chose, all registrations were allocated together, or what was decided was not recorded.
+        None where the supplier is no candidate, a person chose, all registrations were allocated together, or what was
+        decided was not recorded.
         """
-        known = (self._tiers or {}).get(household.registration.id)
-        if _reviewed(claim) or (known is not None and not known.fit):
-            return []
+        known = (self._tiers or {}).get(registration.id)
         judged = claim.row.get("judgement").value == "plausible"
-        if judged and self._tiers is None:
+        if _reviewed(claim) or (known is not None and not known.fit) or (judged and self._tiers is None):
+            return []
+        offers = self._case.offers(registration)
+        if supplier not in _suppliers(offers):
             return []
         if known is None or not judged:
-            return [[*self._case.offers(household.registration)]]
-        offers = self._case.offers(household.registration)
-        if known.loan:
-            offers = tuple(offer for offer in offers if lends(offer, household.registration))
-        return [found for tier in known.fit if (found := [one for one in offers if one.id in tier])]
+            return [[*offers]]
+        given = [offer for offer in offers if lends(offer, registration)] if known.loan else offers
+        return [found for tier in known.fit if (found := [one for one in given if one.id in tier])]
+
+
+def _dearer(claim: Claim, registration: Registration, supplier: Supplier, tiers: _Ranked) -> Iterator[Finding]:
+    """Whether the supplier has a cheaper offer in the same tier, or as cheap a one before it."""
+    number = claim.row.get("tier").value
+    if claim.flat or not isinstance(number, int) or not 0 < number <= len(tiers):
+        return
+    names = [line.name.value for line in claim.lines]
+    own = [one for one in tiers[number - 1] if one.supplier.id == supplier.id]
+    mine = next((one for one in own if [product.name for product in one.products] == names), None)
+    if mine is not None and mine.id != (due := cheapest(own, registration)).id:
+        expected, told = (_priced(one, registration) for one in (due, mine))
+        place = Found(told, claim.row.get("offer").pointer)
+        yield differs("offer-dearer", expected, place, registration.id, *(product.source for product in due.products))
 
 
 def _suppliers(offers: Iterable[Offer]) -> list[Supplier]:

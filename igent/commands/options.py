@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from igent.workflows.failures import Tolerance
 
 __all__ = [
+    "Batch",
     "Critic",
     "InputFile",
     "Latency",
@@ -25,6 +26,7 @@ __all__ = [
     "maybe_tolerance",
 ]
 
+Batch = typer.Option(rich_help_panel="Switches of the constellation", min=1, show_default=False)
 Critic = Literal["always", "when-unproven", "never"]
 Latency = Literal["none", "haiku", "sonnet", "opus"]
 InputFile = typer.Option(metavar="FILE", rich_help_panel="Inputs", show_default=False)

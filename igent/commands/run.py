@@ -12,6 +12,7 @@ import typer
 from igent.commands.again import command, options_given
 from igent.commands.environment import given, model_of, rim_of, say
 from igent.commands.options import (
+    Batch,
     Critic,
     InputFile,
     Latency,
@@ -89,6 +90,8 @@ def run(
             show_default=False,
         ),
     ] = None,
+    max_batch_size: Annotated[int | None, Batch] = None,
+    max_batch_tokens: Annotated[int | None, Batch] = None,
     cache_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: ~/.cache/igent.")] = None,
     base_url: Annotated[
         str, typer.Option(metavar="URL", help="Where the model is, if not at its provider's own address.")
@@ -180,6 +183,8 @@ def run(
             strict_judgement=strict_judgement,
             hold_reviews=hold_reviews,
             critic=critic,
+            max_batch_size=max_batch_size,
+            max_batch_tokens=max_batch_tokens,
             reallocate=reallocate,
             switches={name: value for name, value in switches.items() if value is not None},
         )

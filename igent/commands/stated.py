@@ -18,7 +18,7 @@ _SWITCHES = {
 }
 _PLAIN = {
     *("market", "model", "mock_latency", "mock_errors", "seed", "max_items", "include_withdrawn"),
-    *("allow_large", "strict_judgement", "hold_reviews", "critic", "reallocate"),
+    *("allow_large", "strict_judgement", "hold_reviews", "critic", "reallocate", "max_batch_size", "max_batch_tokens"),
 }
 
 

@@ -49,7 +49,7 @@ Task: TypeAlias = MatchTask | OrderTask
 
 _OPENING = re.compile(r'TASK\n"(?:match|order)"\nOFFERS\n(\[.*\])\n')
 # Whichever comes first. Every value is one line, so that no such line stands within one.
-_HOUSEHOLD = re.compile(r"^(?:REGISTRATION|HOUSEHOLD)\n", re.MULTILINE)
+_HOUSEHOLD = re.compile(r"^(?:REGISTRATION|HOUSEHOLDS?)\n", re.MULTILINE)
 
 
 class NotAPromptError(ValueError):

@@ -89,8 +89,23 @@ class _Plain(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
 
-def reply_schema(kind: ReplyKind) -> dict[str, Json]:
-    """The JSON Schema of an answer of that kind, bounds included; its every object is closed."""
+def reply_schema(kind: ReplyKind, *, many: bool = False) -> dict[str, Json]:
+    """The JSON Schema of an answer of that kind, bounds included, or of a batch of them; its every object is closed."""
+    return _listed(_form(kind)) if many else _form(kind)
+
+
+def _listed(answer: Json) -> dict[str, Json]:
+    """The schema of a reply to a batch."""
+    entry = _closed({"id": {"type": "string", "maxLength": 4}, "answer": answer})
+    return _closed({"answers": {"type": "array", "items": entry}})
+
+
+def _closed(properties: dict[str, Json]) -> dict[str, Json]:
+    required: list[Json] = [*properties]
+    return {"additionalProperties": False, "properties": properties, "required": required, "type": "object"}
+
+
+def _form(kind: ReplyKind) -> dict[str, Json]:
     forms: dict[ReplyKind, type[BaseModel]] = {"match": _Match, "order": _Order, "critique": Critique}
     schema = forms[kind].model_json_schema(schema_generator=_Plain)
     definitions = schema.pop("$defs", {})

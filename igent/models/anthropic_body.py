@@ -63,7 +63,7 @@ def _message(message: Message, kept_chars: int) -> wire.MessageParam:
 
 
 def _output(request: ModelRequest, model: str) -> wire.OutputConfigParam:
-    output: wire.OutputConfigParam = {"format": _grammar(request.kind)}
+    output: wire.OutputConfigParam = {"format": _grammar(request.kind, request.many)}
     if not model.startswith(_WITHOUT_EFFORT):
         output["effort"] = cast(Literal["low", "medium", "high"], request.effort or _EFFORT)
     return output
@@ -81,6 +81,6 @@ def _thinking(request: ModelRequest, model: str) -> wire.ThinkingConfigParam:
 
 
 @cache
-def _grammar(kind: ReplyKind) -> wire.JSONOutputFormatParam:
+def _grammar(kind: ReplyKind, many: bool) -> wire.JSONOutputFormatParam:
     """What a reply's schema is to the provider: its bounds and patterns are told, not enforced."""
-    return {"type": "json_schema", "schema": anthropic.transform_schema(reply_schema(kind))}
+    return {"type": "json_schema", "schema": anthropic.transform_schema(reply_schema(kind, many=many))}

@@ -8,12 +8,13 @@ call, from a cache, has no `Sent`.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Literal, Protocol, TypeAlias
 
 from igent import codec
 from igent.accounting.usage import Usage
+from igent.dialogue.batch import apart
 from igent.dialogue.replies import ReplyKind, reply_schema
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "StopReason",
     "Unusable",
     "chunks",
+    "singles",
 ]
 
 StopReason = Literal["end_turn", "stop_sequence", "max_tokens", "refusal"]
@@ -50,7 +52,9 @@ class ModelRequest:
     """One call. What is not compared is about how it is made, not about what it asks.
 
     `priority` is served lowest first, `attempt` counts from 0. `verified` says whether a reply may be kept to answer
-    the same request again. `cache_at` is where the provider's prompt cache is to keep the prompt's beginning.
+    the same request again. `cache_at` is where the provider's prompt cache is to keep the prompt's beginning. What asks
+    about `many` households is answered by a list. `fill`, where it is set, gives the request that is sent in this one's
+    place once its turn has come.
     """
 
     agent: str
@@ -61,16 +65,18 @@ class ModelRequest:
     model: str | None = None
     effort: str | None = None
     thinking: bool = False
+    many: bool = False
     priority: int = field(default=0, compare=False)
     attempt: int = field(default=0, compare=False)
     verified: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
     cache_at: frozenset[CacheLevel] = field(default=frozenset(), compare=False)
+    fill: Callable[[ModelRequest], ModelRequest] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def digest(self) -> str:
         """A hash of everything that a model is shown or told, the form of its reply included."""
         turns = [[message.author, message.text] for message in self.messages]
-        asked = [self.model, self.max_tokens, self.effort, self.thinking, _schema_digest(self.kind)]
+        asked = [self.model, self.max_tokens, self.effort, self.thinking, _schema_digest(self.kind, self.many)]
         return codec.digest([self.agent, self.system, turns, asked])
 
     @cached_property
@@ -80,13 +86,18 @@ class ModelRequest:
 
 
 @cache
-def _schema_digest(kind: ReplyKind) -> str:
-    return codec.digest([kind, reply_schema(kind)])
+def _schema_digest(kind: ReplyKind, many: bool) -> str:
+    return codec.digest([kind, reply_schema(kind, many=many)])
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The call is on its way; whatever it takes from here on is the provider's."""
+    """The call is on its way; whatever it takes from here on is the provider's.
+
+    `filled` is the request that was sent, where another one asked for its place.
+    """
+
+    filled: ModelRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +111,14 @@ class PromptRead:
 class ReplyEnd:
     """The last event of a stream that ended by itself; a stream without it was cut off.
 
-    `saved` is what a reply from a cache took when it was paid for; its own usage is then none.
+    `saved` is what a reply from a cache took when it was paid for; its own usage is then none. `calls` is how many it
+    took: none for an answer that came with another household's, whose usage is a share of that call.
     """
 
     stop_reason: StopReason
     usage: Usage
     saved: Usage | None = None
+    calls: int = 1
 
 
 ModelEvent: TypeAlias = Sent | PromptRead | str | ReplyEnd
@@ -122,6 +135,14 @@ class ChatModel(Protocol):
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream the events of one reply, in the order above."""
         ...
+
+
+def singles(request: ModelRequest) -> list[ModelRequest]:
+    """The requests that a batch stands for, one for each household; none for any other request."""
+    if not request.many:
+        return []
+    openings = apart(request.messages[0].text)
+    return [replace(request, many=False, messages=(Message(author="user", text=text),)) for text in openings]
 
 
 def chunks(text: str, size: int) -> list[str]:

@@ -112,11 +112,11 @@ def _taken(heard: Tally, *, unread: bool) -> Usage | None:
 def _most(request: ModelRequest) -> Most:
     return Most.of(
         prompt_bytes=len(request.prompt.encode("utf-8", "replace")),
-        form_bytes=_form_bytes(request.kind),
+        form_bytes=_form_bytes(request.kind, request.many),
         max_tokens=request.max_tokens,
     )
 
 
 @cache
-def _form_bytes(kind: ReplyKind) -> int:
-    return len(codec.dump(reply_schema(kind)))
+def _form_bytes(kind: ReplyKind, many: bool) -> int:
+    return len(codec.dump(reply_schema(kind, many=many)))

@@ -191,11 +191,12 @@ class LimitedModel:
         """Wait for a turn, then stream the inner model's reply. Raises `RunStopped` once the run is to end."""
         turn = await self._gate.enter(request)
         try:
-            async with aclosing(self._inner.stream(request)) as events:
+            asked = request.fill(request) if request.fill else request
+            async with aclosing(self._inner.stream(asked)) as events:
                 async for event in events:
                     if not (turn.answered and isinstance(event, str)):  # most events, and they tell nothing
                         self._gate.heard(turn, event)
-                    yield event
+                    yield Sent(filled=asked) if asked is not request and isinstance(event, Sent) else event
         except ModelUnavailable as error:
             self._gate.refused(turn, error)
             raise

@@ -65,7 +65,7 @@ def chat_body(
     if "stream_options" not in unknown:
         body["stream_options"] = {"include_usage": True}
     if "response_format" not in unknown:
-        body["response_format"] = _grammar(request.kind)
+        body["response_format"] = _grammar(request.kind, request.many)
     effort = _effort(request, model)
     if effort is not None and "reasoning_effort" not in unknown:
         body["reasoning_effort"] = cast(Literal["none", "minimal", "low", "medium", "high"], effort)
@@ -92,8 +92,8 @@ def _effort(request: ModelRequest, model: str) -> str | None:
 
 
 @cache
-def _grammar(kind: ReplyKind) -> ResponseFormatJSONSchema:
-    strict = cast(dict[str, object], _strict(reply_schema(kind)))
+def _grammar(kind: ReplyKind, many: bool) -> ResponseFormatJSONSchema:
+    strict = cast(dict[str, object], _strict(reply_schema(kind, many=many)))
     return {"type": "json_schema", "json_schema": {"name": kind, "strict": True, "schema": strict}}
 
 

@@ -151,6 +151,8 @@ class PrefixModel:
                 async for event in events:
                     if not isinstance(event, Sent):
                         self._hear(call, event)
+                    elif event.filled is not None:
+                        call.request = event.filled
                     yield event
         finally:
             call.end()

@@ -12,12 +12,13 @@ from typing import cast
 
 from igent import codec
 from igent.accounting.usage import Usage
+from igent.dialogue.batch import batch_reply
 from igent.dialogue.prompts import read_shown
 from igent.dialogue.replies import order_reply
 from igent.domain.grounds import Ground
 from igent.domain.records import Json
 from igent.markets.base import Facts, Market, Shown
-from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, chunks
+from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, chunks, singles
 
 __all__ = ["CAUTIOUS", "Judgement", "RulesModel", "keyword_judgement"]
 
@@ -47,10 +48,14 @@ class RulesModel:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream the reply in small chunks."""
         yield Sent()
-        text = codec.dump(self._reply(request)).decode()
+        alone = singles(request)
+        text = batch_reply([self._said(one) for one in alone]) if alone else self._said(request)
         for chunk in chunks(text, CHUNK_CHARS):
             yield chunk
         yield ReplyEnd(stop_reason="end_turn", usage=Usage.estimate(prompt=request.prompt, reply=text))
+
+    def _said(self, request: ModelRequest) -> str:
+        return codec.dump(self._reply(request)).decode()
 
     def _reply(self, request: ModelRequest) -> dict[str, Json]:
         shown = read_shown(_opening(request))

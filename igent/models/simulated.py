@@ -15,7 +15,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from igent.accounting.usage import Usage, estimate_tokens
-from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd, Sent, StopReason, chunks
+from igent.dialogue.batch import batch_reply
+from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd, Sent, StopReason, chunks, singles
 
 __all__ = ["LATENCIES", "Latency", "SimulatedModel"]
 
@@ -83,8 +84,7 @@ class SimulatedModel:
         """Stream the inner model's reply, late and perhaps faulty."""
         yield Sent()
         draws = _draws(self._seed, request)
-        whole = "".join([event async for event in self._inner.stream(request) if isinstance(event, str)])
-        text, stop_reason = self._spoiled(whole, request, draws)
+        text, stop_reason = await self._said(request, draws)
         prompt_tokens = estimate_tokens(request.prompt)
         if self._latency is not None:
             await self._sleep(self._latency.until_first_token_s(draws[2], prompt_tokens))
@@ -94,6 +94,14 @@ class SimulatedModel:
             yield chunk
         usage = Usage(input_tokens=prompt_tokens, output_tokens=estimate_tokens(text))
         yield ReplyEnd(stop_reason=stop_reason, usage=usage)
+
+    async def _said(self, request: ModelRequest, draws: list[float]) -> tuple[str, StopReason]:
+        """What is replied; in a batch a household's answer is as faulty as it is by itself."""
+        if not request.many:
+            whole = "".join([event async for event in self._inner.stream(request) if isinstance(event, str)])
+            return self._spoiled(whole, request, draws)
+        said = [await self._said(one, _draws(self._seed, one)) for one in singles(request)]
+        return batch_reply([text for text, _ in said]), "end_turn"
 
     def _spoiled(self, text: str, request: ModelRequest, draws: list[float]) -> tuple[str, StopReason]:
         if draws[0] >= self._error_rate:

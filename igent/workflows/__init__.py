@@ -59,6 +59,8 @@ class RunOptions(TypedDict, total=False):
     hold_reviews: bool
     critic: CriticPolicy | None
     switches: Mapping[str, bool]
+    max_batch_size: int | None
+    max_batch_tokens: int | None
     since: Path | None
     reallocate: bool
 

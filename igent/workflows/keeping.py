@@ -47,7 +47,7 @@ class Keeping:
     def judged(self, index: int, judged: Judged) -> Judged:
         """What was judged again from replies alone counts no calls."""
         calls = judged.calls
-        asked = sum(calls[kind] for kind in ("match", "order", "critique", "cache_hits")) - calls["replayed"]
+        asked = sum(calls[kind] for kind in ("match", "order", "critique", "batched", "cache_hits")) - calls["replayed"]
         return replace(judged, calls=Counter()) if self.keeps(index) and not asked else judged
 
     def rules(self, index: int, rules: Rules) -> Rules:

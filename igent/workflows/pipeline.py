@@ -68,8 +68,8 @@ class Judged:
         """Whether the model was in reach: False for a passing fault, None where it was not called."""
         if isinstance(self.match, ModelUnavailable) or isinstance(self.order, ModelUnavailable):
             return False
-        calls = sum(self.calls[kind] for kind in ("match", "order", "critique")) - self.calls["replayed"]
-        return True if calls else None
+        asked = sum(self.calls[kind] for kind in ("match", "order", "critique", "batched")) - self.calls["replayed"]
+        return True if asked else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,9 @@ class Projection:
 
     def summary(self) -> dict[str, Json]:
         """The part of `run.json` that follows from the journal."""
-        calls: dict[str, Json] = dict.fromkeys(("matcher", "critic", "critic_skipped", "cache_hits", "retries"), 0)
+        calls: dict[str, Json] = dict.fromkeys(
+            ("matcher", "critic", "critic_skipped", "batched", "cache_hits", "retries"), 0
+        )
         seconds = sorted(self._seconds)
         return {
             "counts": self.counts(),

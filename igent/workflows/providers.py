@@ -1,5 +1,5 @@
-"""The models that a run talks to, composed of small ones: replies from the cache, one of a prefix first, a gate and a
-budget before each call, and the provider's own model innermost."""
+"""The models that a run talks to, composed of small ones: replies from the cache, batches, one of a prefix first, a
+gate and a budget before each call, and the provider's own model innermost."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from igent import codec
 from igent.domain.records import Json
 from igent.models.base import ChatModel, ModelEvent, ModelRequest
+from igent.models.batches import BatchModel
 from igent.models.budgeted import BudgetedModel, Purse
 from igent.models.cache import CachedModel
 from igent.models.halt import Halt
@@ -35,6 +36,7 @@ class Providers:
     model: ChatModel
     gates: Mapping[ModelName, Gate]
     prefixes: PrefixModel | None
+    batches: BatchModel | None
     replies: Replies | None
 
     def as_record(self) -> dict[str, Json]:
@@ -42,6 +44,8 @@ class Providers:
         record: dict[str, Json] = {"gates": {name: gate.as_record() for name, gate in self.gates.items()}}
         if self.prefixes is not None:
             record["prompt_cache"] = self.prefixes.as_record()
+        if self.batches is not None:
+            record["batches"] = self.batches.as_record()
         if self.replies is not None and self.replies.failure is not None:
             record["response_cache_failure"] = self.replies.failure
         return record
@@ -76,7 +80,7 @@ async def open_providers(session: Session, purse: Purse | None, halt: Halt) -> A
             if purse is not None:
                 model = BudgetedModel(model, purse, price_of=session.prices.maybe, halt=halt)
             routes[name] = LimitedModel(model, gate)
-        model, prefixes = _Routed(routes), None
+        model, prefixes, batches = _Routed(routes), None, None
         if session.caches_prompts:
             model = prefixes = PrefixModel(
                 model,
@@ -85,11 +89,14 @@ async def open_providers(session: Session, purse: Purse | None, halt: Halt) -> A
                 block=max(1, session.pace.window // 4),
                 company_s=_COMPANY_S,
             )
+        if (batch := session.constellation.optimization.batch).max_items > 1:
+            opened = BatchModel.open(model, max_items=batch.max_items, max_tokens=batch.max_tokens)
+            model = batches = await stack.enter_async_context(opened)
         path, replies = replies_path(session), None
         if path is not None:
             replies = await stack.enter_async_context(Replies.open(path))
             model = CachedModel(model, replies, early=session.constellation.optimization.early_json)
-        yield Providers(model=model, gates=gates, prefixes=prefixes, replies=replies)
+        yield Providers(model=model, gates=gates, prefixes=prefixes, batches=batches, replies=replies)
 
 
 async def look_at_cache(session: Session) -> None:

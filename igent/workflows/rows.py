@@ -58,7 +58,8 @@ def recorded_reply(reply: dict[str, Json], calls: Mapping[str, list[CallFacts]])
     facts = calls.get(str(reply["request"]), [])
     unusable = cast("Unusable | None", reply["unusable"])
     settled = "earlier" in reply or any(one.fault is None for one in facts)
-    return Recorded(text=str(reply["text"]), unusable=unusable, settled=settled)
+    took = next((one.calls for one in facts if one.fault is None), 1)
+    return Recorded(text=str(reply["text"]), unusable=unusable, settled=settled, calls=took)
 
 
 def _said(reply: dict[str, Json]) -> dict[str, Json]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from datetime import date
 from pathlib import Path
@@ -21,13 +21,21 @@ __all__ = ["Stated", "agreed", "begun_with", "like"]
 # Settings by their names in `RunSettings`, as far as somebody has said them.
 Stated = Mapping[str, object]
 
+# Settings that a constellation's file has where nobody says otherwise.
+_OF_CONSTELLATION: Mapping[str, Callable[[Constellation], object]] = {
+    "critic": lambda one: one.critic,
+    "max_batch_size": lambda one: one.optimization.batch.max_items,
+    "max_batch_tokens": lambda one: one.optimization.batch.max_tokens,
+}
 _FILES = ("registrations", "offers", "incentives", "capacity")
 
 
 def begun_with(settings: RunSettings, *, dated: bool) -> Stated:
     """All that a run would be begun with; its day only where somebody has said it."""
     said = {one.name: getattr(settings, one.name) for one in fields(settings) if dated or one.name != "as_of"}
-    return said | {"critic": _constellation(settings).critic, "switches": _switches(settings)}
+    constellation = _constellation(settings)
+    of_file = {name: of(constellation) for name, of in _OF_CONSTELLATION.items()}
+    return said | of_file | {"switches": _switches(settings)}
 
 
 def like(settings: RunSettings, stated: Stated, *, as_of: date) -> RunSettings:
@@ -55,8 +63,8 @@ def _differences(settings: RunSettings, stated: Stated, identity: Mapping[str, J
         if name == "switches":
             has = _switches(settings)
             yield from (_switch(one, on) for one, on in cast("Mapping[str, bool]", value).items() if on != has[one])
-        elif name == "critic":
-            yield from _difference(name, value, _constellation(settings).critic)
+        elif name in _OF_CONSTELLATION:
+            yield from _difference(name, value, _OF_CONSTELLATION[name](_constellation(settings)))
         elif name == "constellation":
             said = _constellation(replace(settings, constellation=cast("Path", value)))
             if codec.digest(asdict(said)) != identity["constellation"]:
@@ -101,7 +109,7 @@ def _sha256(path: Path) -> str:
 def _constellation(settings: RunSettings) -> Constellation:
     path = settings.constellation
     parsed = parse_constellation(read_text(path), file=path.name)
-    return with_overrides(parsed, critic=settings.critic, switches=settings.switches)
+    return with_overrides(parsed, critic=settings.critic, switches=settings.switches, batch=settings.batch)
 
 
 def _switches(settings: RunSettings) -> dict[str, bool]:

@@ -152,7 +152,7 @@ async def prepare(
     Raises `ConstellationError`, `OptionError` or `InputError` for the first thing that cannot be used.
     """
     parsed = parse_constellation(read_text(settings.constellation), file=settings.constellation.name)
-    constellation = with_overrides(parsed, critic=settings.critic, switches=settings.switches)
+    constellation = with_overrides(parsed, critic=settings.critic, switches=settings.switches, batch=settings.batch)
     prices = price_table(rim.prices)
     inputs = await load(settings)
     begun = started or rim.now()

@@ -70,6 +70,8 @@ class RunSettings:
     hold_reviews: bool = False
     critic: CriticPolicy | None = None
     switches: Mapping[str, bool] = field(default_factory=dict)
+    max_batch_size: int | None = None
+    max_batch_tokens: int | None = None
     since: Path | None = None
     reallocate: bool = False
 
@@ -82,6 +84,11 @@ class RunSettings:
         _require(
             self.since is not None or not self.reallocate, "there is nothing to reallocate", "with --since RUN_DIR"
         )
+
+    @property
+    def batch(self) -> dict[str, int | None]:
+        """What is said of batches, by the names of a constellation."""
+        return {"max_items": self.max_batch_size, "max_tokens": self.max_batch_tokens}
 
     def as_record(self) -> dict[str, Json]:
         """The settings for the journal."""
