@@ -79,7 +79,7 @@ def opening(task: Task, market: Market, unfiltered: Unfiltered | None = None) ->
         parts.append(("INCENTIVES", _incentives(task)))
     if unfiltered is not None:
         parts.append(("REGISTRATION", facts_of(Fields(dict(unfiltered.row), ""), unfiltered.row, market.MASKS)))
-    parts += [("HOUSEHOLD", _household(task, market)), ("NOTE", task.registration.note)]
+    parts += [("HOUSEHOLD", _household(task, market, whole=unfiltered is not None)), ("NOTE", task.registration.note)]
     return _text(parts)
 
 
@@ -154,11 +154,17 @@ def _incentive(key: str, incentive: Incentive) -> dict[str, Json]:
     return shown | {"amounts": amounts} if amounts else shown
 
 
-def _household(task: Task, market: Market) -> dict[str, Json]:
-    """The allow-listed facts; what the offers cost this household only where it has wishes that could be about cost."""
+def _household(task: Task, market: Market, *, whole: bool) -> dict[str, Json]:
+    """The allow-listed facts, unless it is to be `whole` only where a judgement may rest on them.
+
+    That is where there is a note or an incentive to rule on. What the offers cost this household is told only where it
+    has wishes that could be about cost.
+    """
     registration: Registration = task.registration
     wants: dict[str, Json] = {want.product_type: want.quantity for want in registration.wants}
-    facts = {market.AREA: registration.area, "wants": wants, **registration.facts}
+    facts: dict[str, Json] = {market.AREA: registration.area, "wants": wants}
+    if whole or registration.note is not None or (isinstance(task, OrderTask) and task.open_ids):
+        facts |= registration.facts
     if registration.note is None:
         return facts
     return facts | {"totals": {offer.id: money(offer_total(offer, registration)) for offer in task.offers}}

@@ -12,6 +12,7 @@ from typing import Protocol
 from igent import codec
 from igent.accounting.budget import Budget, Most, Reservation
 from igent.accounting.prices import Price
+from igent.accounting.spans import span
 from igent.accounting.usage import Usage
 from igent.dialogue.replies import ReplyKind, reply_schema
 from igent.errors import ModelError, RunStopped
@@ -67,9 +68,12 @@ class BudgetedModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream the inner model's events. Raises `RunStopped` where the run is to end, and what the inner one does."""
-        reservation, heard, unread = await self._room(request), Tally(request=request), False
+        with span("budget", "wait"):
+            reservation = await self._room(request)
+        heard, unread = Tally(request=request), False
         try:
-            await self._book.reserve(request, reservation.most)
+            with span("journal", "wait"):
+                await self._book.reserve(request, reservation.most)
             async with aclosing(self._inner.stream(request)) as events:
                 async for event in events:
                     heard.take(event)

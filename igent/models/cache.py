@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from igent import codec
+from igent.accounting.spans import span
 from igent.accounting.usage import Usage
 from igent.errors import ModelError
 from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd
@@ -103,12 +104,14 @@ class CachedModel:
         return self._inner.stream(request) if request.verified is None else self._shared(request)
 
     async def _shared(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        kept = await self._awaited(request)
+        with span("equal request", "wait"):
+            kept = await self._awaited(request)
         if kept is None:
             # Nothing is awaited between the last look at the flights and this one's entry.
             flight = self._flights[request.digest] = _Flight()
             try:
-                kept = flight.kept = await _maybe_stored(request, self._store, model=self._asked_model(request))
+                with span("reply cache", "wait"):
+                    kept = flight.kept = await _maybe_stored(request, self._store, model=self._asked_model(request))
                 if kept is None:
                     async with aclosing(self._asked(request, flight)) as events:
                         async for event in events:

@@ -8,57 +8,26 @@ first response has begun, so of those who wait for the same prefix one goes firs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from math import inf
 
 from igent import codec
 from igent.accounting.prices import prompt_tokens
+from igent.accounting.spans import span
 from igent.accounting.usage import Usage
-from igent.dialogue.prompts import offers_shown, shared_chars
+from igent.dialogue.prompts import offers_shown
 from igent.domain.records import Json
 from igent.models.base import CacheLevel, ChatModel, ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent
+from igent.models.prefix import LIFETIME_S, Habit, Part, Prefix, Scale, beginnings
 from igent.models.prefix_use import PrefixUse
 
-__all__ = ["LIFETIME_S", "PrefixModel"]
+__all__ = ["PrefixModel"]
 
-# https://platform.claude.com/docs/en/build-with-claude/prompt-caching (November 2026): an entry's, from its last use.
-LIFETIME_S = 300.0
-# Until a model has counted a prompt: the tokenizers of 2026 make English of 3 to 4. Taking a prefix for too long costs
-# one wait for a first byte, since the provider ignores the breakpoint; taking it for too short, a window's reuses.
-_CHARS_PER_TOKEN = 3
+# Who goes first for others goes before all others, by more places than there can be.
+_AHEAD = 2**62
 # Candidate sets whose place is remembered: many times what a window of registrations has.
 _MAX_GROUPS = 4_096
-
-
-@dataclass(slots=True)
-class _Prefix:
-    """One prefix of one model: who waits with it, who goes first, when it was last sent and last known to be kept.
-
-    One that was `declined` the provider finds too short, whatever its length in characters says.
-    """
-
-    waiting: int = 0
-    declined: bool = False
-    used_s: float = -inf
-    kept_s: float = -inf
-    lead: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    level: CacheLevel
-    chars: int
-    prefix: _Prefix
-
-
-@dataclass(slots=True)
-class _Scale:
-    """A model's characters per token, from the prompts that it has counted."""
-
-    chars: int = _CHARS_PER_TOKEN
-    tokens: int = 1
 
 
 @dataclass(slots=True)
@@ -70,13 +39,13 @@ class _Call:
 
     request: ModelRequest
     model: str
-    parts: list[_Part]
+    parts: list[Part]
     waits: bool = True
     begun: bool = False
     counted: bool = False
-    marked: list[_Part] = field(default_factory=list)
-    repeated: list[_Part] = field(default_factory=list)
-    led: list[_Prefix] = field(default_factory=list)
+    marked: list[Part] = field(default_factory=list)
+    repeated: list[Part] = field(default_factory=list)
+    led: list[Prefix] = field(default_factory=list)
 
     def leave(self, now_s: float) -> None:
         """It is sent."""
@@ -113,7 +82,8 @@ class PrefixModel:
 
     `minimums` tells a model's shortest cacheable prefix in tokens, or None where it has or knows none; `clock` is in
     seconds. How long the one that goes first keeps the others waiting is bounded by what bounds its own first byte;
-    one that is alone with its prefix waits `company_s` for others, who may still be looked up in a cache of replies.
+    one that is alone with its prefix has it kept for those to come, of `registrations` in all, as far as prefixes have
+    come again so far. Else it waits `company_s` for others, who may still be looked up in a cache of replies.
     Within blocks of `block` registrations the inner model is given those with the same candidates one after another.
     """
 
@@ -124,14 +94,16 @@ class PrefixModel:
         minimums: Callable[[str], int | None],
         clock: Callable[[], float],
         block: int,
+        registrations: int = 0,
         company_s: float = 0.0,
     ) -> None:
         self._inner, self._minimums, self._clock, self._block = inner, minimums, clock, block
-        self._company_s = company_s
-        self._prefixes: dict[str, _Prefix] = {}
+        self._registrations, self._company_s = registrations, company_s
+        self._habits: dict[CacheLevel, Habit] = {"system": Habit(), "shared": Habit()}
+        self._prefixes: dict[str, Prefix] = {}
         self._swept_s = clock()
         self._firsts: dict[tuple[int, str], int] = {}
-        self._scales: dict[str, _Scale] = {}
+        self._scales: dict[str, Scale] = {}
         self._uses: dict[tuple[str, str], PrefixUse] = {}
 
     @property
@@ -144,9 +116,12 @@ class PrefixModel:
         call, group = self._arrive(request), self._join(request)
         try:
             await asyncio.sleep(0)  # by then all that arrive in the same cycle of the loop are known
-            await self._turn(call)
+            with span("prefix", "wait"):
+                await self._turn(call)
             call.leave(self._clock())
-            levels, priority = frozenset(part.level for part in call.marked), self._priority(request, group)
+            levels = frozenset(part.level for part in call.marked)
+            # Others wait for the one that goes first, here where the gate does not see them.
+            priority = self._priority(request, group) - (_AHEAD if call.led else 0)
             async with aclosing(self._inner.stream(replace(request, cache_at=levels, priority=priority))) as events:
                 async for event in events:
                     if not isinstance(event, Sent):
@@ -171,12 +146,13 @@ class PrefixModel:
         self._sweep()
         model = request.model or self._inner.name
         call = _Call(request, model, [])
-        for level, chars, text in _prefixes(request):
+        for level, chars, text in beginnings(request):
             # What a prompt is read with is part of what is kept: the form of the reply, effort and thinking.
             key = codec.digest([model, request.kind, request.effort, request.thinking, level, text])
-            prefix = self._prefixes.setdefault(key, _Prefix())
+            prefix = self._prefixes.setdefault(key, Prefix())
             prefix.waiting += 1
-            call.parts.append(_Part(level, chars, prefix))
+            self._habits[level].learn(prefix)
+            call.parts.append(Part(level, chars, prefix))
         return call
 
     def _join(self, request: ModelRequest) -> tuple[int, str]:
@@ -206,14 +182,17 @@ class PrefixModel:
                     prefix.lead.release()
                 else:
                     call.led.append(prefix)
-                    if not await self._in_company(prefix):
+                    if not await self._in_company(call, part):
                         call.led.pop().lead.release()
                         continue
             call.marked.append(part)
 
-    async def _in_company(self, prefix: _Prefix) -> bool:
-        """Whether others use a prefix too, now or not long ago."""
+    async def _in_company(self, call: _Call, part: Part) -> bool:
+        """Whether others use a prefix too: now, not long ago or, as far as can be told, soon."""
+        prefix = part.prefix
         if prefix.waiting == 1 and not self._lives(prefix.used_s):
+            if call.request.priority < self._registrations - 1 and self._habits[part.level].worth_keeping:
+                return True
             await asyncio.sleep(self._company_s)
         return prefix.waiting > 1 or self._lives(prefix.used_s)
 
@@ -226,7 +205,7 @@ class PrefixModel:
         self._count(call, event.usage)
 
     def _count(self, call: _Call, usage: Usage) -> None:
-        own, scale = _Scale(len(call.request.prompt), prompt_tokens(usage)), self._scale(call.model)
+        own, scale = Scale(len(call.request.prompt), prompt_tokens(usage)), self._scale(call.model)
         scale.chars, scale.tokens = scale.chars + own.chars, scale.tokens + own.tokens
         if usage.input_tokens == own.tokens:
             for part in call.marked:
@@ -241,14 +220,14 @@ class PrefixModel:
             best_tokens=max([usage.cache_read_tokens, *could]),
         )
 
-    def _cacheable(self, call: _Call, parts: list[_Part], scale: _Scale) -> list[_Part]:
+    def _cacheable(self, call: _Call, parts: list[Part], scale: Scale) -> list[Part]:
         """Those that are as long as the model asks, as far as is known."""
         minimum = self._minimums(call.model)
         long = [] if minimum is None else [one for one in parts if one.chars * scale.tokens >= minimum * scale.chars]
         return [part for part in long if not part.prefix.declined]
 
-    def _scale(self, model: str) -> _Scale:
-        return self._scales.setdefault(model, _Scale())
+    def _scale(self, model: str) -> Scale:
+        return self._scales.setdefault(model, Scale())
 
     def _lives(self, since_s: float) -> bool:
         return self._clock() - since_s < LIFETIME_S
@@ -260,11 +239,3 @@ class PrefixModel:
             self._prefixes = {
                 key: one for key, one in known.items() if one.waiting or one.lead.locked() or self._lives(one.used_s)
             }
-
-
-def _prefixes(request: ModelRequest) -> Iterator[tuple[CacheLevel, int, list[str]]]:
-    """Each prefix of a prompt, the shorter first: its level, its length and its text."""
-    yield "system", len(request.system), [request.system]
-    first = request.messages[0].text
-    if shared := shared_chars(first):
-        yield "shared", len(request.system) + 1 + shared, [request.system, first[:shared]]

@@ -87,6 +87,7 @@ async def open_providers(session: Session, purse: Purse | None, halt: Halt) -> A
                 minimums=session.cacheable_prefix,
                 clock=session.rim.monotonic,
                 block=max(1, session.pace.window // 4),
+                registrations=session.survey.total,
                 company_s=_COMPANY_S,
             )
         if (batch := session.constellation.optimization.batch).max_items > 1:

@@ -109,6 +109,15 @@ def test_prices_are_shown_only_where_a_note_could_be_about_them() -> None:
     assert all("9000.00" in text for text in openings_of([supplier_row("S1")], "the cheapest"))
 
 
+def test_facts_of_a_household_are_shown_only_where_a_judgement_may_rest_on_them() -> None:
+    settled = MatchTask(registration=household(None), offers=match_task(None, offers=1).offers)
+    bare = OrderTask(registration=household(None), offers=settled.offers, standings=open_standings(0))
+    noted, ruled = match_task("all black", offers=1), order_task(offers=1, incentives=1)
+    unfiltered = Unfiltered(others=(), row={})
+    shown = [opening(task, SBUS) for task in (settled, bare, noted, ruled)] + [opening(settled, SBUS, unfiltered)]
+    assert ['"roof":"flat"' in text for text in shown] == [False, False, True, True, True]
+
+
 @given(SUPPLIERS, st.none() | HOSTILE)
 def test_the_same_input_gives_the_same_bytes(rows: list[dict[str, Json]], note: str | None) -> None:
     assert openings_of(rows, note) == openings_of(deepcopy(rows), note)

@@ -35,7 +35,7 @@ def test_a_row_is_read() -> None:
 def test_a_prompt_names_the_region_and_no_zip_code() -> None:
     household = registration()
     task = MatchTask(registration=household, offers=Catalogue([supplier_of()]).candidates(household).offers)
-    assert '\nHOUSEHOLD\n{"region":"Eastern","wants":{"Electricity":4200},' in opening(task, enuk)
+    assert '\nHOUSEHOLD\n{"region":"Eastern","wants":{"Electricity":4200}}\n' in opening(task, enuk)
 
 
 def test_every_field_of_a_row_is_known() -> None:

@@ -17,8 +17,9 @@ from igent.accounting.usage import Usage
 from igent.dialogue.prompts import opening, review_text, shared_chars
 from igent.errors import ModelError, ModelUnavailable
 from igent.models.base import CacheLevel, Message, ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent
+from igent.models.prefix import LIFETIME_S
 from igent.models.prefix_use import PrefixUse
-from igent.models.prefixes import LIFETIME_S, PrefixModel
+from igent.models.prefixes import PrefixModel
 from tests.agents.scripted import SBUS, match_task, order_task
 from tests.models import virtual
 
@@ -117,6 +118,7 @@ class Desk:
         *,
         minimum: int | None = MINIMUM,
         block: int = 16,
+        registrations: int = 0,
         company_s: float = 0.0,
     ) -> None:
         self.provider = provider or Provider()
@@ -125,6 +127,7 @@ class Desk:
             minimums={"claude": minimum}.get,
             clock=self.provider.clock,
             block=block,
+            registrations=registrations,
             company_s=company_s,
         )
         self.readers: list[asyncio.Task[list[ModelEvent | ModelError]]] = []
@@ -255,6 +258,34 @@ async def test_a_prefix_that_comes_again_in_time_is_kept_from_its_second_use_on(
     use = desk.model.report()["claude", "matcher"]
     assert use.written_tokens == use.read_tokens > 0
     assert use.theoretical_hit_rate == pytest.approx(2 * use.hit_rate, rel=0.02)
+
+
+async def test_the_first_of_a_prefix_has_it_kept_for_those_to_come() -> None:
+    desk = Desk(registrations=3)
+    for index in range(3):
+        await desk.ask(request(index))
+        await desk.answer_all()
+    assert marked(desk.provider.calls) == [["shared"]] * 3
+
+
+async def test_the_last_registration_has_nothing_kept_for_others() -> None:
+    assert marked(await Desk(registrations=1).ask(request(0))) == [[]]
+
+
+async def test_prefixes_that_never_come_again_are_soon_not_kept_any_more() -> None:
+    desk = Desk(registrations=100)
+    for index in range(8):
+        await desk.ask(request(index, candidates=3 + index))
+        await desk.answer_all()
+    assert marked(desk.provider.calls) == [["shared"]] * 4 + [[]] * 4
+
+
+async def test_who_goes_first_for_others_goes_before_those_whose_prefix_is_kept() -> None:
+    desk = Desk()
+    calls = await desk.ask(*map(request, range(2)))
+    await desk.answer(calls[0])
+    await desk.ask(request(2, candidates=4), request(3, candidates=4))
+    assert [call.request.priority % 16 for call in sorted(calls, key=lambda one: one.request.priority)] == [0, 2, 1]
 
 
 async def test_a_prefix_that_comes_again_too_late_is_not_kept() -> None:
