@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from igent import codec
 from igent.accounting.estimate import Estimate
@@ -98,7 +98,10 @@ async def forecast(session: Session, evidence: Evidence) -> Forecast:
             else:
                 key = row.outcome, row.codes
                 unasked.setdefault(key, Unasked(outcome=row.outcome, codes=row.codes)).add(row)
-    return Forecast(registrations=total, estimate=outlook.estimate(), unasked=tuple(unasked.values()))
+    estimate = outlook.estimate()
+    if session.constellation.optimization.batch.max_items > 1:
+        estimate = replace(estimate, basis=f"{estimate.basis}, each asked about alone: batches take less input")
+    return Forecast(registrations=total, estimate=estimate, unasked=tuple(unasked.values()))
 
 
 class _Planner:
