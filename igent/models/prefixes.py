@@ -24,6 +24,9 @@ from igent.models.prefix_use import PrefixUse
 
 __all__ = ["PrefixModel"]
 
+# Longer than all but one in a hundred first tokens of a Sonnet take: whoever is later than that lets the next go first,
+# which may cost a prefix being written twice. A call that hangs must not hold up all others with its prefix.
+_PATIENCE_S = 3.0
 # Who goes first for others goes before all others, by more places than there can be.
 _AHEAD = 2**62
 # Candidate sets whose place is remembered: many times what a window of registrations has.
@@ -46,6 +49,7 @@ class _Call:
     marked: list[Part] = field(default_factory=list)
     repeated: list[Part] = field(default_factory=list)
     led: list[Prefix] = field(default_factory=list)
+    patience: asyncio.TimerHandle | None = None
 
     def leave(self, now_s: float) -> None:
         """It is sent."""
@@ -53,6 +57,12 @@ class _Call:
         for part in self.parts:
             part.prefix.used_s = now_s
         self._stop_waiting()
+
+    def sent(self, event: Sent) -> None:
+        """It is on its way, perhaps as another request; who goes first for others does so for a while only."""
+        self.request = event.filled or self.request
+        if self.led:
+            self.patience = asyncio.get_running_loop().call_later(_PATIENCE_S, self._step_aside)
 
     def begin(self, now_s: float) -> None:
         """Its response begins: from now on what it marked can be read."""
@@ -73,6 +83,8 @@ class _Call:
             part.prefix.waiting -= 1
 
     def _step_aside(self) -> None:
+        if self.patience is not None:
+            self.patience.cancel()
         while self.led:
             self.led.pop().lead.release()
 
@@ -81,7 +93,7 @@ class PrefixModel:
     """A `ChatModel` around one with a gate: whoever waits for another's prefix waits here and holds no place there.
 
     `minimums` tells a model's shortest cacheable prefix in tokens, or None where it has or knows none; `clock` is in
-    seconds. How long the one that goes first keeps the others waiting is bounded by what bounds its own first byte;
+    seconds. The one that goes first keeps the others waiting until its first byte, and three seconds at most;
     one that is alone with its prefix has it kept for those to come, of `registrations` in all, as far as prefixes have
     come again so far. Else it waits `company_s` for others, who may still be looked up in a cache of replies.
     Within blocks of `block` registrations the inner model is given those with the same candidates one after another.
@@ -124,10 +136,10 @@ class PrefixModel:
             priority = self._priority(request, group) - (_AHEAD if call.led else 0)
             async with aclosing(self._inner.stream(replace(request, cache_at=levels, priority=priority))) as events:
                 async for event in events:
-                    if not isinstance(event, Sent):
+                    if isinstance(event, Sent):
+                        call.sent(event)
+                    else:
                         self._hear(call, event)
-                    elif event.filled is not None:
-                        call.request = event.filled
                     yield event
         finally:
             call.end()

@@ -280,6 +280,17 @@ async def test_prefixes_that_never_come_again_are_soon_not_kept_any_more() -> No
     assert marked(desk.provider.calls) == [["shared"]] * 4 + [[]] * 4
 
 
+@pytest.mark.parametrize(("seconds", "gone"), [(2.9, 1), (3.1, 2)])
+def test_whoever_gets_no_answer_for_seconds_lets_the_next_go_first(seconds: float, gone: int) -> None:
+    async def waiting() -> int:
+        desk = Desk()
+        await desk.ask(*map(request, range(3)))
+        await asyncio.sleep(seconds)
+        return len(await desk.settled())
+
+    assert virtual.run(waiting()) == gone
+
+
 async def test_who_goes_first_for_others_goes_before_those_whose_prefix_is_kept() -> None:
     desk = Desk()
     calls = await desk.ask(*map(request, range(2)))
