@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from igent.constellation import SWITCHES, Constellation, explain, parse_constellation, with_overrides
+from igent.dialogue.batch import MAX_BATCH
 from igent.errors import OptionError
 
 FOLDER = Path(__file__).parents[1] / "constellations"
@@ -44,6 +45,34 @@ def test_explain_says_none_where_no_switch_is_on() -> None:
 def test_a_value_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         _bundled("p1m1_p2m2").critic = "never"  # type: ignore[misc]
+
+
+def test_explain_tells_of_batches_where_there_are_any() -> None:
+    spec = _bundled("p1m1_p2m2")
+    line = "  batch: at most 8 households a call, in a reply of 1000 tokens"
+    assert explain(with_overrides(spec, batch={"max_items": 8, "max_tokens": 1_000})).splitlines()[-1] == line
+    assert "batch" not in explain(with_overrides(spec, batch={"max_tokens": 1_000}))
+
+
+def test_a_batch_is_changed_in_the_parts_that_are_stated() -> None:
+    spec = _bundled("p1m1_p2m2")
+    changed = with_overrides(spec, batch={"max_items": MAX_BATCH, "max_tokens": None}).optimization.batch
+    assert (changed.max_items, changed.max_tokens) == (MAX_BATCH, spec.optimization.batch.max_tokens)
+    assert with_overrides(spec, batch={"max_items": None, "max_tokens": None}) == spec
+
+
+@pytest.mark.parametrize(
+    ("batch", "words"),
+    [
+        ({"max_items": 0}, "a batch's max_items cannot be 0. Allowed: a whole number from 1 to 64"),
+        ({"max_items": MAX_BATCH + 1}, "a batch's max_items cannot be 65. Allowed: a whole number from 1 to 64"),
+        ({"max_tokens": 15}, "a batch's max_tokens cannot be 15. Allowed: a whole number from 16 to 8192"),
+        ({"max_items": 2, "max_tokens": 9_000}, "a batch's max_tokens cannot be 9000. Allowed"),
+    ],
+)
+def test_an_impossible_batch_is_refused(batch: dict[str, int | None], words: str) -> None:
+    with pytest.raises(OptionError, match=re.escape(words)):
+        with_overrides(_bundled("p1m1_p2m2"), batch=batch)
 
 
 def test_overrides_change_what_they_name_and_nothing_else() -> None:

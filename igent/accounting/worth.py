@@ -9,7 +9,7 @@ from igent.accounting.prices import prompt_tokens
 from igent.accounting.usage import Usage
 from igent.domain.records import Json
 
-__all__ = ["Worth", "paid_input"]
+__all__ = ["Worth"]
 
 # What providers ask for a token relative to one of input (`prices.json`, November 2026).
 _READ, _WRITE, _OUTPUT = 0.1, 1.25, 5.0
@@ -21,18 +21,12 @@ _ENTRY_TOKENS, _MARGIN = 12, 1.5
 _TRIALS = 4
 
 
-def paid_input(usage: Usage) -> float:
-    """A prompt in tokens of input, those of the provider's cache weighed by what they cost."""
-    written = usage.cache_write_tokens + usage.cache_write_1h_tokens
-    return usage.input_tokens + _READ * usage.cache_read_tokens + _WRITE * written
-
-
 @dataclass(slots=True)
 class Worth:
     """One agent's calls: how long its answers are, and what batches took against what single calls would have."""
 
     _answers: int = 0
-    _answer_tokens: int = 0
+    _answer_tokens: float = 0.0
     _batches: int = 0
     _asked: int = 0
     _answered: int = 0
@@ -41,8 +35,8 @@ class Worth:
 
     @property
     def pays(self) -> bool:
-        """Whether batches have cost no more than single calls, as far as is known."""
-        return self._batches < _TRIALS or self._paid <= self._alone
+        """Whether batches have cost less than single calls, as far as is known."""
+        return self._batches < _TRIALS or self._paid < self._alone
 
     def room(self, max_tokens: int, *, most: int) -> int:
         """How many answers a reply of `max_tokens` has room for, at least 1; no answer takes more than `most`."""
@@ -51,31 +45,41 @@ class Worth:
         mean = self._answer_tokens / self._answers if self._answers else min(_FIRST_ANSWER_TOKENS, most)
         return max(1, int(max_tokens / (mean * _MARGIN + _ENTRY_TOKENS)))
 
-    def learn(self, usage: Usage, *, answered: Collection[int], asked: int, shared_chars: int) -> None:
-        """Take in a call about `asked` households; `answered` are the lengths of the prompts of those that it answered.
+    def learn(
+        self, usage: Usage, *, asked: int, prompt_chars: int, reply_chars: int, answered: Collection[tuple[int, int]]
+    ) -> None:
+        """Take in a call about `asked` households, of so many characters.
 
-        Each of them would have had the same instructions and candidates, of `shared_chars`, and the prompt cache too.
+        `answered` are those whose answers it has brought: the characters of the prompt that each has by itself, and of
+        its answer. What they have in common with the call's own is as many tokens there.
         """
-        if answered:
-            self._answers += len(answered)
-            self._answer_tokens += usage.output_tokens
+        said = usage.output_tokens * sum(answer for _, answer in answered) / max(1, reply_chars)
+        self._answers += len(answered)
+        self._answer_tokens += said
         if asked == 1:
             return
-        self._batches, self._asked, self._answered = (
-            self._batches + 1,
-            self._asked + asked,
-            self._answered + len(answered),
-        )
-        output = _OUTPUT * usage.output_tokens
-        self._paid += paid_input(usage) + output
-        # A batch is as long as its households' own parts and one shared part: so many tokens are a character.
-        own = sum(chars - shared_chars for chars in answered)
+        self._batches += 1
+        self._asked += asked
+        self._answered += len(answered)
+        self._paid += _input(usage) + _OUTPUT * usage.output_tokens
         if answered:
-            rate = prompt_tokens(usage) / max(1, shared_chars + own * asked / len(answered))
-            weight = _READ if usage.cache_read_tokens else 1.0
-            self._alone += rate * (weight * shared_chars * len(answered) + own) + output * len(answered) / asked
+            prompts = prompt_tokens(usage) * sum(prompt for prompt, _ in answered) / max(1, prompt_chars)
+            self._alone += prompts - _saved(usage, len(answered)) + _OUTPUT * said
 
     def as_record(self) -> dict[str, Json]:
         """The JSON form: batches, households asked about and answered, their cost against single calls."""
         ratio = round(self._paid / self._alone, 3) if self._alone else None
         return {"batches": self._batches, "asked": self._asked, "answered": self._answered, "cost_ratio": ratio}
+
+
+def _input(usage: Usage) -> float:
+    """A prompt in tokens of input, those of the provider's cache weighed by what they cost."""
+    written = usage.cache_write_tokens + usage.cache_write_1h_tokens
+    return usage.input_tokens + _READ * usage.cache_read_tokens + _WRITE * written
+
+
+def _saved(usage: Usage, prompts: int) -> float:
+    """What the cache saves so many prompts with one beginning: the first as it did this one, the others as readers."""
+    kept = prompt_tokens(usage) - usage.input_tokens
+    first = prompt_tokens(usage) - _input(usage)
+    return first + (prompts - 1) * (1 - _READ) * kept

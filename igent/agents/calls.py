@@ -179,8 +179,7 @@ class Calls:
     ) -> None:
         """End a call: its turn, its connection, its usage."""
         if reading.sent:
-            calls = reading.end.calls if reading.end else 1
-            self.made[reading.request.kind if calls else "batched"] += calls or 1
+            self.made[reading.request.kind if reading.calls else "batched"] += reading.calls or 1
         elif reading.end is not None:
             self.made["cache_hits"] += 1
         try:

@@ -30,7 +30,7 @@ class Reading(Tally):
     @classmethod
     def of(cls, request: ModelRequest, text: str, *, at_s: float) -> Self:
         """The reading of a reply whose call is long over."""
-        return cls(request=request, clock=lambda: at_s, sent=True, pieces=[text], _sent_s=at_s)
+        return cls(request=request, clock=lambda: at_s, sent=True, calls=1, pieces=[text], _sent_s=at_s)
 
     def take(self, event: ModelEvent) -> None:
         """Add one event."""
@@ -38,7 +38,7 @@ class Reading(Tally):
             self._hear(event)
             return
         super().take(event)
-        if isinstance(event, Sent):
+        if isinstance(event, Sent) and self._sent_s is None:
             self._sent_s = self.clock()
         elif isinstance(event, ReplyEnd) and self._answered_s is None:
             self._answered_s = self.clock()
@@ -75,7 +75,7 @@ class Reading(Tally):
             model=self.request.model or "",
             usage=self.usage(unread=isinstance(error, ModelError) and error.unread),
             saved=self.end.saved if self.end else None,
-            calls=self.end.calls if self.end else 1,
+            calls=self.calls if self.sent else 1,
             cut=self.end is None,
             seconds=max(0.0, until_s - begun_s),
             first_seconds=None if self._first_s is None else max(0.0, self._first_s - begun_s),

@@ -1,14 +1,16 @@
 """Several openings about the same candidates as one, and the answers to it one by one.
 
-A batch begins as each of its openings does, byte for byte, so that a provider's cache serves both; then come the
-households, each with an id, and what to reply. It is a way to ask, not another question: it can be taken apart into the
-openings that it was made of. A household with a note is never in one, so that no other is judged beside its words.
+A batch begins as each of its openings does, byte for byte, so that a provider's cache serves all batches of a candidate
+set; then come the households, each with a number, and what to reply. It is a way to ask, not another question: it can
+be taken apart into the openings that it was made of. A household with a note is never in one, so that no other is
+judged beside its words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+import re
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from igent import codec
 from igent.dialogue.extract import JsonExtractor
@@ -22,12 +24,13 @@ MAX_BATCH = 64  # what a model can keep apart, and what a reply has tokens for
 _HOUSEHOLDS, _REPLY = "HOUSEHOLDS\n", "\nREPLY\n"
 _HOW = (
     "Judge each of HOUSEHOLDS by itself, as if it were the only one. Reply with one object "
-    '{"answers":[{"id":"h1","answer":{...}}]}: an entry for each household, in their order, its answer in the form '
+    '{"answers":[{"h":1,...},{"h":2,...}]}: for each household, in their order, its number and its answer, in the form '
     "that one household is answered in."
 )
 _NO_NOTE = "\nNOTE\nnull"
 
-_Own: TypeAlias = Mapping[str, Json]
+# The list of answers: the first bracket that opens one of objects.
+_LIST = re.compile(r"\[(?=\s*\{)")
 
 
 def maybe_shared(opening: str) -> str | None:
@@ -37,60 +40,70 @@ def maybe_shared(opening: str) -> str | None:
 
 
 def together(openings: Sequence[str]) -> str:
-    """One message for openings that share the same beginning and have no note; their ids are h1, h2 and so on."""
-    shared = maybe_shared(openings[0])
-    if shared is None or any(maybe_shared(opening) != shared for opening in openings):
-        raise NotAPromptError("only openings without a note and with the same beginning can be asked together")
-    households: list[Json] = [
-        {"id": f"h{place}", **_own(opening[len(shared) :])} for place, opening in enumerate(openings, start=1)
-    ]
+    """One message for openings that share the same beginning and have no note; their numbers begin with 1.
+
+    Raises `NotAPromptError` for any others.
+    """
+    beginnings = {maybe_shared(opening) for opening in openings}
+    shared = beginnings.pop() if len(beginnings) == 1 else None
+    if shared is None or len(openings) > MAX_BATCH:
+        raise NotAPromptError(f"only {MAX_BATCH} openings without a note, all with one beginning, can go together")
+    owns = (_own(opening[len(shared) :]) for opening in openings)
+    households: list[Json] = [{"h": number, **own} for number, own in enumerate(owns, start=1)]
     return f"{shared}{_HOUSEHOLDS}{codec.dump(households).decode()}{_REPLY}{codec.dump(_HOW).decode()}"
 
 
 def apart(message: str) -> list[str]:
-    """The openings that `together` made a message of, in order; none for any other text."""
+    """The openings that `together` has made a message of, in order; none for any other prompt."""
     shared = message[: shared_chars(message)]
-    rest = message[len(shared) :]
-    if not shared or not rest.startswith(_HOUSEHOLDS):
+    if not message.startswith(_HOUSEHOLDS, len(shared)):
         return []
-    households = codec.load(rest[len(_HOUSEHOLDS) : rest.index(_REPLY)])
-    assert isinstance(households, list)
-    return [shared + _sections(household) for household in households if isinstance(household, dict)]
+    households = codec.load(message[len(shared) :].removeprefix(_HOUSEHOLDS).partition("\n")[0])
+    return [shared + _sections(household) for household in cast(list[dict[str, Json]], households)]
 
 
 def batch_reply(replies: Sequence[str]) -> str:
-    """The reply to a batch whose households are answered by `replies`, in order, each as it stands."""
-    entries = (f'{{"id":"h{place}","answer":{reply}}}' for place, reply in enumerate(replies, start=1))
+    """The reply to a batch whose households are answered by `replies`, in order, each beginning with its number."""
+    entries = (f'{{"h":{number},{reply.removeprefix("{")}' for number, reply in enumerate(replies, start=1))
     return f'{{"answers":[{",".join(entries)}]}}'
 
 
 class Answers:
-    """The answers in a reply to a batch while it arrives, each as its object closes; unread but for their place."""
+    """The answers in a reply to a batch while it arrives, each as its object closes; unread but for their place.
+
+    How the reply is cut never changes what is found. Without a list of objects nothing is.
+    """
 
     def __init__(self) -> None:
         self._extractor = JsonExtractor()
-        self._in_list = False
+        self._before: str | None = ""
 
-    def feed(self, text: str) -> Iterator[tuple[int, str]]:
+    def feed(self, text: str) -> list[tuple[int, str]]:
         """Take the next characters; each answer that they complete, as compact JSON, with its household's index."""
-        if not self._in_list:
-            # The list's own braces would otherwise hide its entries until all are there.
-            _, mark, text = text.partition("[")
-            self._in_list = bool(mark)
-        for found in self._extractor.feed(text.encode("utf-8", "replace")):
-            try:
-                yield from _entries(codec.load(found))
-            except codec.DecodeError:  # half a surrogate pair: no answer
-                continue
+        if self._before is not None:
+            # What is around the list would otherwise be one object, and hide the entries until all are there.
+            self._before += text
+            if (begun := _LIST.search(self._before)) is None:
+                return []
+            text, self._before = self._before[begun.end() :], None
+        found = self._extractor.feed(text.encode("utf-8", "replace"))
+        return [answer for each in found for answer in _entries(_maybe_loaded(each))]
+
+
+def _maybe_loaded(found: bytes) -> Json:
+    try:
+        return codec.load(found)
+    except codec.DecodeError:  # half a surrogate pair: no answer
+        return None
 
 
 def _entries(value: Json) -> Iterator[tuple[int, str]]:
     match value:
-        case {"answers": list(entries)}:
+        case {"answers": list(entries)}:  # a second list, behind one that was none
             for entry in entries:
                 yield from _entries(entry)
-        case {"id": str(name), "answer": dict(answer)} if name[:1] == "h" and name[1:].isdecimal():
-            yield int(name[1:]) - 1, codec.dump(answer).decode()
+        case {"h": int(number), **answer} if number is not True and 1 <= number <= MAX_BATCH:
+            yield number - 1, codec.dump(answer).decode()
 
 
 def _own(text: str) -> dict[str, Json]:
@@ -99,6 +112,6 @@ def _own(text: str) -> dict[str, Json]:
     return {heading: codec.load(line) for heading, line in zip(lines[::2], lines[1::2], strict=True)}
 
 
-def _sections(household: _Own) -> str:
-    own = (f"{heading}\n{codec.dump(value).decode()}" for heading, value in household.items() if heading != "id")
+def _sections(household: dict[str, Json]) -> str:
+    own = (f"{heading}\n{codec.dump(value).decode()}" for heading, value in household.items() if heading != "h")
     return "\n".join(own) + _NO_NOTE

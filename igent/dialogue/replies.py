@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 
-from igent.dialogue.extract import JsonExtractor
+from igent.dialogue.extract import MAX_OBJECT_BYTES, JsonExtractor
 from igent.domain.grounds import Ground
 from igent.domain.records import Json, Payment
 from igent.domain.rules import MAX_OFFERS
@@ -94,15 +94,16 @@ def reply_schema(kind: ReplyKind, *, many: bool = False) -> dict[str, Json]:
     return _listed(_form(kind)) if many else _form(kind)
 
 
-def _listed(answer: Json) -> dict[str, Json]:
-    """The schema of a reply to a batch."""
-    entry = _closed({"id": {"type": "string", "maxLength": 4}, "answer": answer})
-    return _closed({"answers": {"type": "array", "items": entry}})
-
-
-def _closed(properties: dict[str, Json]) -> dict[str, Json]:
-    required: list[Json] = [*properties]
-    return {"additionalProperties": False, "properties": properties, "required": required, "type": "object"}
+def _listed(answer: dict[str, Json]) -> dict[str, Json]:
+    """The schema of a reply to a batch: answers, each with the number of its household before it."""
+    own, required = cast(dict[str, Json], answer["properties"]), cast(list[Json], answer["required"])
+    entry: dict[str, Json] = {
+        **answer,
+        "properties": {"h": {"minimum": 1, "type": "integer"}, **own},
+        "required": ["h", *required],
+    }
+    answers: dict[str, Json] = {"answers": {"items": entry, "type": "array"}}
+    return {"additionalProperties": False, "properties": answers, "required": ["answers"], "type": "object"}
 
 
 def _form(kind: ReplyKind) -> dict[str, Json]:
@@ -137,7 +138,10 @@ def maybe_answer(kind: ReplyKind, candidate: bytes) -> Answer | None:
 
 def find_answer(kind: ReplyKind, reply: str) -> Answer | None:
     """The first answer in a whole reply, or None."""
-    answers = (maybe_answer(kind, candidate) for candidate in JsonExtractor().feed(reply.encode("utf-8", "replace")))
+    said = reply.encode("utf-8", "replace")
+    if said[:1] == b"{" and len(said) <= MAX_OBJECT_BYTES and (answer := maybe_answer(kind, said)) is not None:
+        return answer  # nearly every reply is one object, and then it is the first
+    answers = (maybe_answer(kind, candidate) for candidate in JsonExtractor().feed(said))
     return next((answer for answer in answers if answer is not None), None)
 
 

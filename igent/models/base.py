@@ -94,10 +94,12 @@ def _schema_digest(kind: ReplyKind, many: bool) -> str:
 class Sent:
     """The call is on its way; whatever it takes from here on is the provider's.
 
-    `filled` is the request that was sent, where another one asked for its place.
+    `filled` is the request that was sent, where another one asked for its place. `calls` is 0 where it is made for
+    another household and for this one too. Who is not answered by it has another `Sent`.
     """
 
     filled: ModelRequest | None = None
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +113,13 @@ class PromptRead:
 class ReplyEnd:
     """The last event of a stream that ended by itself; a stream without it was cut off.
 
-    `saved` is what a reply from a cache took when it was paid for; its own usage is then none. `calls` is how many it
-    took: none for an answer that came with another household's, whose usage is a share of that call.
+    `saved` is what a reply from a cache took when it was paid for; its own usage is then none. Where several households
+    were asked about in one call, it is a share.
     """
 
     stop_reason: StopReason
     usage: Usage
     saved: Usage | None = None
-    calls: int = 1
 
 
 ModelEvent: TypeAlias = Sent | PromptRead | str | ReplyEnd

@@ -1,7 +1,7 @@
 """One call for several households on its way: what it says goes to the one whose it is, what it takes is shared out.
 
 A household's answer is its own the moment it is complete. Its usage is then told as an equal share of the prompt and an
-estimate of its own words; whoever is answered last is told the rest, so that together they come to what was counted.
+estimate of its own words; whoever comes last is told the rest, so that together they come to what was counted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, fields, replace
 from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.batch import Answers
 from igent.dialogue.replies import maybe_answer
+from igent.errors import ModelError
 from igent.models.base import ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent
+from igent.models.tally import Tally
 
 __all__ = ["Flight", "Seat"]
 
@@ -22,47 +24,46 @@ _COUNTS = tuple(each.name for each in fields(Usage) if each.name != "estimated")
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """One household's place in a call; `events` is what its reader reads.
+    """One household's place in a call; `events` is what its reader reads, up to an error or None.
 
-    It is `open` until its answer has come and `over` with the end of its reply. `owed` is what it took besides its own
-    call, in so many `owed_calls`.
+    It is `done` once nothing more comes or nobody reads it any more. `owed` is what was taken before its own call.
     """
 
     request: ModelRequest
-    events: asyncio.Queue[ModelEvent | Exception] = field(default_factory=asyncio.Queue)
-    task: asyncio.Task[None] | None = None
-    flight: Flight | None = None
-    open: bool = True
-    over: bool = False
-    left: bool = False
-    sent: bool = False
+    flight: Flight = field(init=False)
+    events: asyncio.Queue[ModelEvent | Exception | None] = field(default_factory=asyncio.Queue)
+    done: bool = False
     owed: Usage = field(default_factory=Usage)
-    owed_calls: int = 0
 
-    def hear(self, event: ModelEvent | Exception) -> None:
-        """Pass an event on to the reader: that it is sent but once, at its end with all that it took."""
-        if isinstance(event, Sent):
-            if self.sent:
-                return
-            self.sent, event = True, Sent()
-        elif isinstance(event, ReplyEnd):
-            self.open, self.over = False, True
-            event = replace(event, usage=event.usage + self.owed, calls=event.calls + self.owed_calls)
-        elif isinstance(event, Exception):
-            self.open, self.over = False, True
+    def __post_init__(self) -> None:
+        self.flight = Flight([self], Tally(request=self.request))
+
+    def hear(self, event: ModelEvent) -> None:
+        """Pass an event on to the reader, what was taken with what is owed."""
+        if isinstance(event, PromptRead | ReplyEnd):
+            event = replace(event, usage=event.usage + self.owed)
         self.events.put_nowait(event)
+
+    def close(self, error: Exception | None = None) -> None:
+        """Nothing more comes."""
+        self.done = True
+        self.events.put_nowait(error)
 
 
 @dataclass(slots=True, eq=False)
 class Flight:
-    """A call and whom it is for: one household, or several in one reply."""
+    """A call and whom it is for: one household, or several in one reply. `task` makes it.
+
+    `answered` are the lengths of prompt and answer of those whose answers it has brought.
+    """
 
     seats: Sequence[Seat]
-    prompt: Usage | None = None
-    end: ReplyEnd | None = None
+    tally: Tally
+    task: asyncio.Task[None] = field(init=False)
+    answered: list[tuple[int, int]] = field(default_factory=list)
+    _tried: set[int] = field(default_factory=set)
     _told: Usage = field(default_factory=Usage)
     _last: Seat | None = None
-    _tried: set[int] = field(default_factory=set)
     _answers: Answers = field(default_factory=Answers)
 
     @property
@@ -71,66 +72,85 @@ class Flight:
         return len(self.seats) > 1
 
     @property
-    def unanswered(self) -> list[Seat]:
-        """Those who still wait for their answer."""
-        return [seat for seat in self.seats if seat.open and not seat.left]
+    def expecting(self) -> list[Seat]:
+        """Those to whom something is still to come."""
+        return [seat for seat in self.seats if not seat.done]
 
-    @property
-    def deserted(self) -> bool:
-        """Whether nobody reads it any more, nor what it took."""
-        return all(seat.left or seat.over for seat in self.seats)
+    def board(self, others: Sequence[Seat], request: ModelRequest) -> None:
+        """Take others along, in a request for all of them."""
+        self.seats, self.tally = [*self.seats, *others], Tally(request=request)
+        for seat in others:
+            seat.flight = self
+
+    def cancel(self) -> asyncio.Task[None]:
+        """End the call before its end, once; the task that is about to."""
+        task = self.task
+        del self.task  # which holds on to what it was cancelled in, and so to this
+        task.cancel()
+        return task
 
     def take(self, event: ModelEvent) -> None:
         """Let everybody hear what is theirs of an event."""
+        self.tally.take(event)
         if not self.shared:
             self.seats[0].hear(event)
         elif isinstance(event, str):
             for place, text in self._answers.feed(event):
                 self._answer(place, text)
-        elif isinstance(event, ReplyEnd):
-            self.end = event
-            self._settle(event)
-        else:
-            self.prompt = event.usage if isinstance(event, PromptRead) else None
-            for seat in self.seats:
-                seat.hear(PromptRead(usage=self._part(event.usage)) if isinstance(event, PromptRead) else event)
+        elif isinstance(event, Sent):
+            for place, seat in enumerate(self.seats):
+                seat.hear(Sent(calls=int(place == 0)))
 
-    def broken_off(self) -> None:
-        """It ended without its end; what it took is owed by whoever is left."""
-        if self.shared and self.seats[0].sent and self.end is None:
-            self._owe((self.prompt or Usage()) + Usage(estimated=True))
+    def close(self, error: Exception | None) -> None:
+        """It is over; what it took and nobody was told is the last one's, or owed by one who is still to be asked."""
+        if not self.shared:
+            self.seats[0].close(error)
+            return
+        rest = _less(self.usage(error), self._told)
+        if self._last is not None:
+            self._last.hear(ReplyEnd(stop_reason="end_turn", usage=rest))
+            self._last.close()
+        for seat in self.expecting[:1]:
+            seat.owed = rest
+        for seat in self.expecting if self.tally.sent else ():
+            seat.hear(PromptRead(usage=Usage()))  # of its own
+
+    def usage(self, error: Exception | None) -> Usage:
+        """What it took, an estimate where it was cut off."""
+        return self.tally.usage(unread=isinstance(error, ModelError) and error.unread)
 
     def _answer(self, place: int, text: str) -> None:
-        """One household's answer, if it has its form and breaks no rule; else it is asked about alone."""
-        if place in self._tried or not 0 <= place < len(self.seats):
+        """Take a household's first answer, if it has its form and breaks no rule; else it is asked about alone."""
+        if place in self._tried or place >= len(self.seats):
             return
         self._tried.add(place)
-        seat = self.seats[place]
-        form = maybe_answer(seat.request.kind, text.encode())
-        if form is None or not (seat.request.verified is None or seat.request.verified(text)):
+        seat, share = self.seats[place], Usage()
+        if not _answers(seat.request, text):
             return
+        self.answered.append((len(seat.request.prompt), len(text)))
+        if self.tally.prompt is not None:
+            share = _part(self.tally.prompt, len(self.seats))
+            seat.hear(PromptRead(usage=share))
         seat.hear(text)
-        if len(self._tried) == len(self.seats):
-            self._last, seat.open = seat, False
+        if len(self.answered) == len(self.seats):
+            self._last = seat
             return
-        usage = self._part(self.prompt or Usage()) + Usage(output_tokens=estimate_tokens(text), estimated=True)
+        usage = share + Usage(output_tokens=estimate_tokens(text), estimated=True)
         self._told += usage
-        seat.hear(ReplyEnd(stop_reason="end_turn", usage=usage, calls=0))
+        seat.hear(ReplyEnd(stop_reason="end_turn", usage=usage))
+        seat.close()
 
-    def _settle(self, end: ReplyEnd) -> None:
-        rest = _less(end.usage, self._told)
-        if self._last is not None:
-            self._last.hear(replace(end, stop_reason="end_turn", usage=rest))
-        else:
-            self._owe(rest)
 
-    def _owe(self, usage: Usage) -> None:
-        for seat in self.unanswered[:1]:
-            seat.owed, seat.owed_calls = seat.owed + usage, seat.owed_calls + 1
+def _answers(request: ModelRequest, text: str) -> bool:
+    if maybe_answer(request.kind, text.encode()) is None:
+        return False
+    return request.verified is None or request.verified(text)
 
-    def _part(self, usage: Usage) -> Usage:
-        counts = {name: getattr(usage, name) // len(self.seats) for name in _COUNTS}
-        return Usage(**counts, estimated=usage.estimated)
+
+def _part(whole: Usage, parts: int) -> Usage:
+    """An equal part of a usage, rounded down."""
+    counts = {name: getattr(whole, name) // parts for name in _COUNTS}
+    return Usage(**counts, estimated=whole.estimated)
 
 
 def _less(whole: Usage, told: Usage) -> Usage:

@@ -13,10 +13,11 @@ __all__ = ["Tally"]
 
 @dataclass(kw_only=True)
 class Tally:
-    """The events of one stream so far."""
+    """The events of one stream so far; `calls` is how many were made for it, those for others left out."""
 
     request: ModelRequest
     sent: bool = False
+    calls: int = 0
     pieces: list[str] = field(default_factory=list)
     prompt: Usage | None = None
     end: ReplyEnd | None = None
@@ -30,8 +31,9 @@ class Tally:
                 self.prompt = usage
             case ReplyEnd():
                 self.end = event
-            case Sent():
+            case Sent(calls=calls):
                 self.sent = True
+                self.calls += calls
             case _:
                 assert_never(event)
 

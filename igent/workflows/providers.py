@@ -91,7 +91,11 @@ async def open_providers(session: Session, purse: Purse | None, halt: Halt) -> A
                 company_s=_COMPANY_S,
             )
         if (batch := session.constellation.optimization.batch).max_items > 1:
-            opened = BatchModel.open(model, max_items=batch.max_items, max_tokens=batch.max_tokens)
+            # Half of a call's time is left for who has to be asked alone.
+            patience_s = session.pace.call_deadline_s / 2
+            opened = BatchModel.open(
+                model, max_items=batch.max_items, max_tokens=batch.max_tokens, patience_s=patience_s
+            )
             model = batches = await stack.enter_async_context(opened)
         path, replies = replies_path(session), None
         if path is not None:

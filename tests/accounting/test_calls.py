@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,7 @@ calls = st.builds(
     seconds=seconds,
     first_seconds=st.none() | seconds,
     fault=st.none() | st.text(),
+    calls=st.integers(0, 3),
 )
 CALL = CallFacts(
     agent="matcher",
@@ -62,6 +65,11 @@ def test_a_record_is_the_fields_in_order_without_their_names() -> None:
     assert CALL.as_record() == RECORD
 
 
+@pytest.mark.parametrize(("calls", "told"), [(0, [0]), (1, []), (2, [2])])
+def test_how_many_calls_it_took_is_told_where_that_is_not_one(calls: int, told: list[Json]) -> None:
+    assert replace(CALL, calls=calls).as_record() == [*RECORD, *told]
+
+
 @pytest.mark.parametrize(
     ("place", "wrong"),
     [
@@ -87,7 +95,12 @@ def test_a_record_that_no_call_wrote_is_refused(place: int, wrong: Json) -> None
         CallFacts.from_record([*RECORD[:place], wrong, *RECORD[place + 1 :]])
 
 
-@pytest.mark.parametrize("record", [None, {}, [], RECORD[:-1], [*RECORD, None]])
-def test_what_is_no_row_of_nine_is_no_record_of_a_call(record: Json) -> None:
+NO_CALLS: list[Json] = [None, 1, -1, 2.0, []]
+
+
+@pytest.mark.parametrize(
+    "record", [None, {}, [], RECORD[:-1], *([*RECORD, calls] for calls in NO_CALLS), [*RECORD, 0, 0]]
+)
+def test_what_is_no_row_of_nine_and_perhaps_its_calls_is_no_record_of_a_call(record: Json) -> None:
     with pytest.raises(ValueError, match="a record of a call"):
         CallFacts.from_record(record)

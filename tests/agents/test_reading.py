@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from igent.accounting.usage import Usage, estimate_tokens
 from igent.agents.reading import Reading
-from igent.models.base import ModelEvent, PromptRead, ReplyEnd, StopReason, Unusable, chunks
+from igent.models.base import ModelEvent, PromptRead, ReplyEnd, Sent, StopReason, Unusable, chunks
 from tests.agents.desk import ANSWER, REQUEST
 from tests.agents.scripted import SENT, USAGE, end
 
@@ -84,6 +84,19 @@ def test_the_providers_count_at_the_end_replaces_that_of_the_prompt() -> None:
 def test_until_then_output_is_estimated_from_all_that_was_said(pieces: list[str]) -> None:
     usage = read(SENT, PromptRead(usage=Usage(input_tokens=7)), *pieces).facts().usage
     assert usage == Usage(input_tokens=7, output_tokens=estimate_tokens("".join(pieces)), estimated=True)
+
+
+def test_times_are_those_since_a_household_was_first_asked_about_alone_or_not() -> None:
+    now_s = iter([2.0, 5.0, 6.0])
+    reading = Reading(request=REQUEST, clock=lambda: next(now_s))
+    for event in (Sent(calls=0), SENT, ANSWER):
+        reading.take(event)
+    facts = reading.facts()
+    assert (facts.seconds, facts.calls) == (4.0, 1)
+
+
+def test_a_reply_that_came_with_another_households_took_no_call() -> None:
+    assert read(Sent(calls=0), ANSWER, end()).facts().calls == 0
 
 
 def test_a_reply_from_a_cache_was_not_sent() -> None:

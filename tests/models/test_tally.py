@@ -56,5 +56,12 @@ def test_what_nobody_counted_is_estimated(events: list[ModelEvent], usage: Usage
     assert tally(*events).usage() == usage
 
 
+@pytest.mark.parametrize(
+    ("events", "calls"), [([], 0), ([Sent()], 1), ([Sent(calls=0)], 0), ([Sent(calls=0), Sent()], 1)]
+)
+def test_calls_are_counted_that_were_made_for_this_one(events: list[ModelEvent], calls: int) -> None:
+    assert tally(*events).calls == calls
+
+
 def test_half_a_character_stands_for_no_text() -> None:
     assert tally("a\ud83c", "\udf1eb").text == "a??b"

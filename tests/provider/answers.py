@@ -6,6 +6,7 @@ import json
 from typing import Any, Literal, TypeAlias
 
 from igent import codec
+from igent.dialogue.batch import apart, batch_reply
 from igent.dialogue.prompts import read_shown
 from igent.markets import MARKETS
 from igent.models.base import Message, ModelRequest
@@ -28,6 +29,11 @@ def answer_to(body: bytes) -> str:
     opening = next((text for text in reversed(texts) if text.startswith("TASK\n")), None)
     if opening is None:
         return "{}"
+    alone = apart(opening)
+    return batch_reply([_answer_about(each) for each in alone]) if alone else _answer_about(opening)
+
+
+def _answer_about(opening: str) -> str:
     shown = read_shown(opening)
     request = ModelRequest(
         agent="provider",
