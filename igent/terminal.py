@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from igent import codec
 from igent.audit.report import Audit, audit_lines
+from igent.commands.environment import say
 from igent.console import Work, listing, rehearsed, run_process
 from igent.domain.outcomes import Outcome
 from igent.domain.records import Json
@@ -35,14 +36,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a user wants to see of a run, and whether reviews make it fail; `sample` is a run of the sample data."""
+    """What a user wants to see of a run, and whether reviews make it fail; `more` is what to try after the sample."""
 
     strict: bool
     json: bool
     quiet: bool
     grace_s: float
     profile: Path | None = None
-    sample: bool = False
+    more: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def finish(work: Work, view: View, place: Place) -> NoReturn:
         if result is not None:
             _close(result, view)
             if ignored := cast("list[str]", result.summary["unknown_fields"]):
-                _say(f"igent: ignored unknown fields of the registrations: {', '.join(ignored)}")
+                say(f"igent: ignored unknown fields of the registrations: {', '.join(ignored)}")
         early = _early(result, place, signals)
         sys.exit(early if result is None or early else _exit_code(result.summary, strict=view.strict))
 
@@ -90,7 +91,7 @@ def _foretell(record: dict[str, Json], view: View) -> NoReturn:
 
 def _ran(work: Work, view: View, signals: Interrupts) -> RunResult | None:
     def warned(control: Control) -> Awaitable[RunResult]:
-        return work(replace(control, warn=lambda text: _say(f"igent: warning: {text}")))
+        return work(replace(control, warn=lambda text: say(f"igent: warning: {text}")))
 
     return run_process(warned, signals, grace_s=view.grace_s, quiet=view.quiet or view.json, profile=view.profile)
 
@@ -103,7 +104,7 @@ def _unless(signals: Interrupts, work: Callable[[], T | None]) -> T | None:
         if not signals.received:
             raise
         if not isinstance(exc, RunStopped):
-            _say(f"igent: {exc}")
+            say(f"igent: {exc}")
         return None
 
 
@@ -111,11 +112,11 @@ def _early(result: RunResult | None, place: Place, signals: Interrupts) -> int:
     """Say why a run has ended early, where it has: the exit code of that, else 0."""
     stopped = result.stopped if result is not None else "interrupted"
     if signals.received:
-        _say(place.farewell(stopped or "interrupted when the run was complete"))
+        say(place.farewell(stopped or "interrupted when the run was complete"))
         return signals.code
     if stopped is None:
         return 0
-    _say(place.farewell(stopped))
+    say(place.farewell(stopped))
     return ExitCode.STOPPED
 
 
@@ -145,7 +146,7 @@ def reviewed(place: Place, choices: Sequence[Choice] | None, *, by: str, rim: Ri
 
     def failed(rows: Sequence[Mapping[str, Json]]) -> None:
         if choices is None and rows:
-            _say(f"igent: {failed_line(rows)}. A new run with --since {place.directory} asks about them again")
+            say(f"igent: {failed_line(rows)}. A new run with --since {place.directory} asks about them again")
 
     def going_on(_: Choice) -> bool:
         return not signals.received
@@ -156,7 +157,7 @@ def reviewed(place: Place, choices: Sequence[Choice] | None, *, by: str, rim: Ri
     with signals:
         _unless(signals, lambda: signals.run(lambda _: apply(place.directory, deciding, rim=rim), patience_s=GRACE_S))
         if signals.received:
-            _say(place.farewell())
+            say(place.farewell())
             sys.exit(signals.code)
     sys.exit(ExitCode.FAILED if refused else 0)
 
@@ -221,26 +222,15 @@ def _close(result: RunResult, view: View) -> None:
             print(*changes, sep="\n", end="\n\n")
         print(f"files     {result.directory}/: matches.json, pos.json, review.json, audit.jsonl (why) and more")
         print("next      the sources in pos.json lead to the lines of the input that its numbers came from")
-        if view.sample:
-            again = f"-m igent.workflows p1m1m2c --market {result.summary['market']} --mock"
-            print(f"          all 100, notes judged by keywords: {_python()} {again}")
+        if view.more:
+            print(f"          all 100, notes judged by keywords: {view.more}")
             print("          your own files: --registrations FILE --offers FILE --incentives FILE; more with --help")
     failures = cast("dict[str, Json]", result.summary["providers"]).get("response_cache_failure")
     if failures is not None:
-        _say(f"igent: replies were not kept any more, or not found: {failures}")
-
-
-def _python() -> str:
-    """How to call this Python from here."""
-    here = Path(sys.executable)
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else "python"
+        say(f"igent: replies were not kept any more, or not found: {failures}")
 
 
 def _exit_code(summary: Mapping[str, Json], *, strict: bool) -> int:
     counts = cast("dict[str, int]", summary["counts"])
     bad = counts["failed"] + counts["rejected"] + (counts["review"] if strict else 0)
     return ExitCode.FAILED if bad else 0
-
-
-def _say(text: str) -> None:
-    print(visible(text), file=sys.stderr)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from igent.commands import stated
+from igent.constellation_spec import SWITCHES
+from igent.workflows import RunSettings
 from tests.test_cli import Command, files, igent
 from tests.workflows.runs import AS_OF, SAMPLE, bytes_of, registrations, rewritten, write
 
@@ -45,6 +49,46 @@ def test_every_difference_is_shown(igent: Command) -> None:
         "p1m1m2c.yaml instead of",
     ):
         assert difference in ended.err
+
+
+def test_a_resumed_run_has_the_batches_that_it_was_begun_with(igent: Command) -> None:
+    batches = ("--max-batch-size", 8, "--max-batch-tokens", 1_000)
+    assert igent.run(*SAID, *batches).code == 0
+    for said in ((), batches, batches[:2]):
+        assert igent("run", "--resume", "run", *said, "--quiet").code == 0
+    ended = igent("run", "--resume", "run", "--max-batch-size", 4, "--max-batch-tokens", 500)
+    assert ended.code == 2
+    assert "--max-batch-size 4 instead of 8" in ended.err
+    assert "--max-batch-tokens 500 instead of 1000" in ended.err
+
+
+def test_a_run_without_batches_may_be_told_that_it_has_none(igent: Command) -> None:
+    igent.run(*SAID)
+    assert igent("run", "--resume", "run", "--max-batch-size", 1, "--max-batch-tokens", 4_096, "--quiet").code == 0
+    ended = igent("run", "--resume", "run", "--max-batch-size", 2)
+    assert (ended.code, "--max-batch-size 2 instead of 1" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--max-batch-size", 65, "max_items cannot be 65"),
+        ("--max-batch-size", 0, "--max-batch-size"),
+        ("--max-batch-tokens", 8_193, "max_tokens cannot be 8193"),
+    ],
+)
+def test_batches_that_cannot_be_are_refused_before_anything_is_written(
+    igent: Command, tmp_path: Path, option: str, value: int, words: str
+) -> None:
+    ended = igent.run("--mock", option, value)
+    assert (ended.code, words in " ".join(ended.err.split())) == (2, True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_batches_of_the_command_line_are_those_of_the_run(igent: Command, tmp_path: Path) -> None:
+    igent.run("--mock", "--max-batch-size", 4, "--concurrency", 1, "--quiet")
+    told = json.loads((tmp_path / "run/run.json").read_text())
+    assert 0 < told["calls"]["batched"] <= 3 * sum(one["batches"] for one in told["providers"]["batches"].values())
 
 
 def test_an_input_may_have_moved_but_not_changed(igent: Command, tmp_path: Path) -> None:
@@ -97,6 +141,28 @@ def test_a_finished_run_in_the_output_directory_is_not_begun_again(igent: Comman
     igent.run("--max-items", 1)
     ended = igent.run("--max-items", 1)
     assert (ended.code, "holds a run already" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("beside", [(), ("--dry-run",)])
+def test_a_run_since_an_unfinished_one_is_refused_before_anything_is_made(
+    igent: Command, tmp_path: Path, beside: tuple[str, ...]
+) -> None:
+    igent.run(*SAID)
+    begun(tmp_path)
+    ended = igent("run", "--since", "run", "--out", "new", *beside)
+    assert (ended.code, "is not finished" in ended.err, "igent run --resume" in ended.err) == (2, True, True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_every_setting_of_a_run_can_be_stated() -> None:
+    assert {one.name for one in fields(RunSettings)} == {
+        *stated._FILES,
+        *stated._PLAIN,
+        "constellation",
+        "as_of",
+        "switches",
+    }
+    assert {*SWITCHES} == {*stated._SWITCHES.values()}
 
 
 def test_a_run_since_another_is_as_there_and_tells_what_was_skipped_and_why(igent: Command, tmp_path: Path) -> None:

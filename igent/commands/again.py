@@ -12,15 +12,21 @@ from urllib.parse import urlsplit
 
 import typer
 
-__all__ = ["command", "options_given"]
+__all__ = ["command", "options_given", "this_python"]
 
 
 def command(context: typer.Context, *words: object) -> str:
     """A command line of igent as a shell here takes it, also where its folder is not in the path."""
     environ, ours = cast("Mapping[str, str]", context.obj), Path(sys.executable).parent / "igent"
     found = shutil.which("igent", path=environ.get("PATH"))
-    start = ["igent"] if found is not None and Path(found) == ours else [_python(), "-m", "igent"]
+    start = ["igent"] if found is not None and Path(found) == ours else [this_python(), "-m", "igent"]
     return shlex.join([*start, *map(str, words)])
+
+
+def this_python() -> str:
+    """How to call this Python from here."""
+    here = Path(sys.executable)
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
 
 
 def options_given(context: typer.Context, names: Container[str]) -> Iterator[str]:
@@ -38,9 +44,3 @@ def _without_password(text: str) -> str:
     """An address as it may be shown: what must not be is left for the user to fill in."""
     password = urlsplit(text).password if "://" in text else None
     return text.replace(f":{password}@", ":PASSWORD@") if password else text
-
-
-def _python() -> str:
-    """How to call this Python from here."""
-    here = Path(sys.executable)
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)

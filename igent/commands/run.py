@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from igent.commands.again import command, options_given
-from igent.commands.environment import given, model_of, rim_of, say
+from igent.commands.again import command, options_given, this_python
+from igent.commands.environment import rim_of, say
 from igent.commands.options import (
     Batch,
     Critic,
@@ -24,7 +24,7 @@ from igent.commands.options import (
     maybe_dollars,
     maybe_tolerance,
 )
-from igent.commands.stated import names_given, names_in, settings_given
+from igent.commands.stated import names_given, names_in, settings_given, settings_stated
 from igent.errors import OptionError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def run(
     from igent.console import resuming, starting
     from igent.store.places import own_place
     from igent.terminal import View, finish, foretell
-    from igent.workflows.begun import unfinished
+    from igent.workflows.begun import require_finished, unfinished
     from igent.workflows.compare import settings_since
     from igent.workflows.same import begun_with
 
@@ -146,7 +146,8 @@ def run(
     rim = rim_of(context, base_url=base_url, prices=prices, cache_dir=cache_dir)
     where = _profile_path(constellation) if profile else None
     sample = registrations is None and resume is None and since is None
-    view = View(strict=strict, json=json, quiet=quiet, grace_s=grace, profile=where, sample=sample)
+    more = f"{this_python()} -m igent.workflows p1m1m2c --market {market} --mock" if sample else None
+    view = View(strict=strict, json=json, quiet=quiet, grace_s=grace, profile=where, more=more)
     resume, out = (own_place(one) if one is not None else None for one in (resume, out))
     if resume is not None:
         _refuse_beside_resume(context, out, resume)
@@ -156,44 +157,15 @@ def run(
         raise OptionError("there is no run of which to ask again", remedy="Give --resume RUN_DIR with --only")
     if not constellation and since is None:
         raise OptionError("there is no constellation to run", remedy="Name one: igent constellations lists them")
-    files = {"registrations": registrations, "offers": offers, "incentives": incentives, "capacity": capacity}
-    switches = {
-        "parallel_phases": parallel_phases,
-        "early_json": early_json,
-        "context_filter": context_filter,
-        "critic_skip": critic_skip,
-        "prompt_caching": prompt_caching,
-        "response_cache": cache,
-    }
-    settings = (
-        settings_since(settings_given(context), today=datetime.now(UTC).date())
-        if since
-        else workflows.make_settings(
-            constellation,
-            given(files),
-            as_of=as_of.date() if as_of else None,
-            market=market,
-            model="mock" if mock else model_of(model, rim),
-            mock_latency=mock_latency,
-            mock_errors=mock_errors,
-            seed=seed,
-            max_items=max_items,
-            include_withdrawn=include_withdrawn,
-            allow_large=allow_large,
-            strict_judgement=strict_judgement,
-            hold_reviews=hold_reviews,
-            critic=critic,
-            max_batch_size=max_batch_size,
-            max_batch_tokens=max_batch_tokens,
-            reallocate=reallocate,
-            switches={name: value for name, value in switches.items() if value is not None},
-        )
-    )
+    said = settings_given(context)
+    settings = settings_since(said, today=datetime.now(UTC).date()) if since else settings_stated(said, rim)
     _announce(settings)
     directory = out or workflows.default_directory(settings, datetime.now(UTC))
     if pilot and not dry_run:
         raise OptionError("a pilot is for an estimate", remedy="Give --dry-run with --pilot")
     if dry_run:
+        if settings.since is not None:
+            require_finished(settings.since)
         first = replace(settings, max_items=min(pilot or 1, settings.max_items or pilot or 1))
         place = directory.with_name(f"{directory.name}-pilot-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
         trial = (starting(first, pace, place, rim=rim), _place(context, place)) if pilot else None

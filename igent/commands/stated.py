@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from os.path import realpath
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import typer
 
-__all__ = ["names_given", "names_in", "settings_given"]
+from igent.commands.environment import model_of
+
+if TYPE_CHECKING:
+    from igent.workflows import Inputs, Rim, RunOptions, RunSettings
+
+__all__ = ["names_given", "names_in", "settings_given", "settings_stated"]
 
 _FILES = ("registrations", "offers", "incentives", "capacity", "since")
 _SWITCHES = {
@@ -48,3 +54,18 @@ def settings_given(context: typer.Context) -> dict[str, object]:
         said["constellation"] = find_constellation(given["constellation"]).resolve()
     switches = {_SWITCHES[name]: value for name, value in given.items() if name in _SWITCHES}
     return said | ({"switches": switches} if switches else {})
+
+
+def settings_stated(stated: Mapping[str, object], rim: Rim) -> RunSettings:
+    """The settings of a run of its own: as `settings_given`, the rest by default. Raises `OptionError`."""
+    from igent.workflows import make_settings
+
+    files = {name: stated[name] for name in _FILES if name in stated}
+    options = {name: stated[name] for name in ("switches", *_PLAIN) if name in stated}
+    options["model"] = model_of(str(options.get("model", "")), rim)
+    return make_settings(
+        str(stated["constellation"]),
+        cast("Inputs", files),
+        as_of=cast("date | None", stated.get("as_of")),
+        **cast("RunOptions", options),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from igent.codec import DecodeError, dump, load
@@ -17,19 +17,20 @@ READ_BYTES = 2**20  # a thousand records, and little beside the largest frame th
 FIND_REMEDY = "Name the directory of a run that igent has written"
 
 
-def scan(path: Path, *, kind: str | None = None) -> Iterator[dict[str, Json]]:
-    """The whole records of a journal in order, or those of one kind (`t`), of which alone more than bytes is read.
+def scan(path: Path, *, kind: str | Sequence[str] = "") -> Iterator[dict[str, Json]]:
+    """The whole records of a journal in order, or those of one `kind` (`t`) or several: of others only bytes are read.
 
     A torn tail is passed over: it may be a record on its way. Raises `JournalError` for a file that is missing or
     foreign, and `JournalCorrupt` on reaching a bad frame that later groups prove to have been durable.
     """
-    head = b'{"t":' + dump(kind) if kind is not None else b""
+    kinds = (kind,) if isinstance(kind, str) else kind
+    heads = tuple(b'{"t":' + dump(one) if one else b"" for one in kinds)
     scanner = FrameScanner()
     try:
         with open(path, "rb", buffering=0, opener=own_file) as file:
             while data := file.read(READ_BYTES):
                 for frame in scanner.feed(data):
-                    if frame.payload.startswith(head):
+                    if frame.payload.startswith(heads):
                         yield record_of(frame, path)
     except OSError as exc:
         raise JournalError(path=str(path), problem=f"cannot be read: {exc.strerror}", remedy=FIND_REMEDY) from exc

@@ -14,7 +14,7 @@ from igent.domain.ledger import Ledger
 from igent.domain.records import Json
 from igent.errors import OptionError
 from igent.store.scan import scan
-from igent.workflows.begun import JOURNAL, require_finished
+from igent.workflows.begun import JOURNAL, not_finished, settings_at
 from igent.workflows.fingerprint import PARTS, Fingerprints
 from igent.workflows.passes import kept_replies
 from igent.workflows.plan import Planned, plan_rows
@@ -32,11 +32,11 @@ _RECORDS = 256  # between two waits for the disk
 
 
 def settings_since(stated: Stated, *, today: date) -> RunSettings:
-    """The settings of a run against the finished one at `stated["since"]`: as there, but as of today and as stated.
+    """The settings of a run against the one at `stated["since"]`: as there, but as of today and as stated.
 
-    Raises `JournalError` or `OptionError` where there is no such run.
+    Raises `JournalError` or `OptionError` where there is no run.
     """
-    return like(require_finished(Path(str(stated["since"]))), stated, as_of=today)
+    return like(settings_at(Path(str(stated["since"]))), stated, as_of=today)
 
 
 async def compare(session: Session, publisher: Publisher, projection: Projection) -> None:
@@ -73,7 +73,7 @@ class _Earlier:
 
 def _read(directory: Path, session: Session) -> _Earlier:
     """Read an earlier run; what a later pass over it has decided counts."""
-    earlier = _Earlier(settings=require_finished(directory))
+    earlier, finished = _Earlier(settings=settings_at(directory)), False
     if earlier.settings.market != session.settings.market:
         problem = f"the earlier run is one of the market {earlier.settings.market!r}"
         raise OptionError(problem, remedy="Compare with a run of the same market")
@@ -90,6 +90,10 @@ def _read(directory: Path, session: Session) -> _Earlier:
                 said[record["n"]] += kept_replies(replies, record["outcome"])
             case "review":
                 earlier.reviews[keys[record["n"]]] = record
+            case "pass" | "end":
+                finished = record["t"] == "end"
+    if not finished:
+        raise not_finished(directory)
     return earlier
 
 

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import cast
@@ -27,12 +26,12 @@ from igent.errors import IgentError, OptionError
 from igent.markets.rows import NOTE_FIELD
 from igent.store.places import own_place
 from igent.store.scan import scan
-from igent.workflows.begun import JOURNAL
+from igent.workflows.begun import JOURNAL, session_of, settings_of
 from igent.workflows.passes import kept_replies
 from igent.workflows.plan import Planned, plan_rows
 from igent.workflows.replay import replay
-from igent.workflows.session import Rim, Session, prepare
-from igent.workflows.settings import Pace, RunSettings
+from igent.workflows.session import Rim, Session
+from igent.workflows.settings import Pace
 from igent.workflows.sources import sources
 
 __all__ = ["explain"]
@@ -62,8 +61,8 @@ def explain(directory: Path, name: str, *, rim: Rim) -> Record:
 
 async def _explain(directory: Path, name: str, rim: Rim) -> Record:
     told = _told(directory / JOURNAL, name)
-    settings = RunSettings.from_record(cast("Record", told.header["settings"]))
-    session, problem = await _maybe_session(settings, told.header, rim)
+    settings = settings_of(told.header)
+    session, problem = await _maybe_session(told.header, rim)
     planned = await _maybe_planned(session, told.commit) if session else None
     story: Record = {
         "registration_id": told.commit["id"],
@@ -122,11 +121,10 @@ def _told(path: Path, name: str) -> _Told:
     return told
 
 
-async def _maybe_session(settings: RunSettings, header: Record, rim: Rim) -> tuple[Session | None, str | None]:
+async def _maybe_session(header: Record, rim: Rim) -> tuple[Session | None, str | None]:
     """The inputs as they are now, or why they cannot be read."""
     try:
-        started = datetime.fromisoformat(str(header["at"]))
-        return await prepare(settings, Pace(), rim, started=started, calls=False), None
+        return await session_of(header, Pace(), rim), None
     except (IgentError, OSError) as exc:
         return None, str(exc)
 

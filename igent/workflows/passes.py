@@ -20,7 +20,7 @@ from igent.workflows.keeping import supersede
 from igent.workflows.plan import Planned
 from igent.workflows.since import Since
 
-__all__ = ["Again", "KINDS", "Passes", "chosen", "kept_replies", "picked"]
+__all__ = ["Again", "KINDS", "Passes", "kept_replies", "look_ahead", "picked", "told_of"]
 
 Record = dict[str, Json]
 Rows = list[tuple[str, bytes]]
@@ -140,60 +140,73 @@ def kept_replies(replies: Sequence[Record], outcome: Json) -> list[Record]:
     return [{**one, "earlier": True} for one in usable]
 
 
-def chosen(path: Path, only: Collection[str], *, total: int) -> list[int]:
-    """The rows of a journal that `only` names, by outcome (`KINDS`) or id, in order.
+def look_ahead(path: Path, only: Collection[str], *, total: int) -> tuple[set[int], list[list[int]]]:
+    """What is to be known of a journal before it is folded: the rows that were reviewed, and those of each pass.
 
-    Raises `OptionError` for those that cannot be judged again, and where `total` registrations are not committed yet.
+    The last pass is one to come, of the registrations that `only` names by outcome (`KINDS`) or id, in order. Raises
+    `OptionError` for those that cannot be judged again, and where `total` registrations are not committed yet.
     """
     standing = _Standing()
-    for record in scan(path):
+    for record in scan(path, kind=("pass", "review", "commit") if only else ("pass", "review")):
         standing.fold(record)
-    if len(standing.ids) < total or standing.left:
+    if only and (len(standing.outcomes) < total or standing.left):
         remedy = f"Go on with it first: igent run --resume {path.parent}"
         raise OptionError("the run has registrations left, which come before any again", remedy=remedy)
-    names = [name for name in dict.fromkeys(only) if name not in KINDS]
-    if refused := [f"{name!r} {why}" for name in names if (why := standing.refusal(name))]:
-        more = f", and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
-        problem = f"these cannot be judged again: {'; '.join(refused[:_SHOWN])}{more}"
-        raise OptionError(problem, remedy="Name what has failed, is in review or unmatched")
-    rows = {standing.rows[name] for name in names}
-    return sorted(rows | {n for n in standing.ids if standing.outcomes[n] in only and n not in standing.deciders})
+    return standing.reviewed, [*standing.passes, standing.chosen(only)]
 
 
 class _Standing:
     """What the registrations of a journal have come to, by row, and which row an id is in."""
 
     def __init__(self) -> None:
-        self.ids = dict[int, Json]()
-        self.rows = dict[str, int]()
+        self.passes = list[list[int]]()
+        self.reviewed = set[int]()
         self.outcomes = dict[int, str]()
-        self.deciders = dict[int, str]()
         self.left = 0
+        self._rows = dict[str, int]()
+        self._deciders = dict[int, str]()
 
     def fold(self, record: Record) -> None:
         """Add one record of the journal."""
         if record["t"] == "pass":
-            self.left = len(cast("list[int]", record["rows"]))
-        elif record["t"] == "commit":
-            n, name = _int(record["n"]), record["id"]
+            self.passes.append(cast("list[int]", record["rows"]))
+            self.left = len(self.passes[-1])
+            return
+        n = _int(record["n"])
+        if record["t"] == "review":
+            self.reviewed.add(n)
+        else:
             self.left -= "pass" in record
-            self.ids[n], self.outcomes[n] = name, str(record["outcome"])
+            self.outcomes[n] = str(record["outcome"])
             # An id that stands in several rows is that of none of them: all are rejected.
-            self.rows |= {str(name): n} if name is not None else {}
-        decision = cast("Record", record if record["t"] == "review" else record.get("decided") or {})
-        if decision:
-            told = f"{decision['by']} has decided it at {decision['at']}: {decision['action']}"
-            self.deciders[_int(record["n"])] = told
+            self._rows |= {str(record["id"]): n} if record["id"] is not None else {}
+        if decision := record if record["t"] == "review" else cast("Record", record.get("decided")):
+            self._deciders[n] = told_of(decision)
 
-    def refusal(self, name: str) -> str | None:
+    def chosen(self, only: Collection[str]) -> list[int]:
+        """The rows that are named. Raises `OptionError`."""
+        names = [name for name in dict.fromkeys(only) if name not in KINDS]
+        if refused := [f"{name!r} {why}" for name in names if (why := self._refusal(name))]:
+            more = f", and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+            problem = f"these cannot be judged again: {'; '.join(refused[:_SHOWN])}{more}"
+            raise OptionError(problem, remedy="Name what has failed, is in review or unmatched")
+        rows = {self._rows[name] for name in names}
+        return sorted(rows | {n for n, was in self.outcomes.items() if was in only and n not in self._deciders})
+
+    def _refusal(self, name: str) -> str | None:
         """Why a registration is not judged again."""
-        n = self.rows.get(name)
+        n = self._rows.get(name)
         if n is None:
             return "is not in this run"
-        if n in self.deciders:
-            return f"is decided: {self.deciders[n]}"
+        if n in self._deciders:
+            return f"is decided: {self._deciders[n]}"
         told = {"matched": "is matched already", "rejected": "is a row that cannot be used: correct it, then --since"}
         return told.get(self.outcomes[n])
+
+
+def told_of(decision: Record) -> str:
+    """Who has decided about a registration, when, and what."""
+    return f"{decision['by']} has decided it at {decision['at']}: {decision['action']}"
 
 
 def _int(value: Json) -> int:

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 from igent.accounting.spans import span
 from igent.agents.calls import CallJournal, Calls, CallSettings, Recorded
-from igent.agents.crew import Crew, Troupe
 from igent.constellation import Constellation, PhaseSpec
-from igent.dialogue.prompts import Unfiltered, opening
+from igent.dialogue.prompts import Openings, Unfiltered
 from igent.dialogue.replies import find_answer
 from igent.dialogue.script import Conclusion, CriticPolicy, Exchange, exchange
 from igent.domain.records import Json
@@ -29,6 +28,9 @@ from igent.domain.verify import (
 from igent.errors import ModelError, ModelLocked, ModelUnavailable, RunStopped
 from igent.models.base import Message, ModelRequest
 from igent.workflows.plan import Inputs, Planned
+
+if TYPE_CHECKING:
+    from igent.agents.crew import Crew
 
 __all__ = ["Judged", "Judging", "PhaseResult"]
 
@@ -95,7 +97,11 @@ class Judging:
     """Judges registrations by one constellation; holds nothing of any registration."""
 
     def __init__(self, constellation: Constellation, inputs: Inputs, prompts: Mapping[str, str], *, model: str) -> None:
-        self._constellation, self._inputs = constellation, inputs
+        # AutoGen takes a quarter of a second to import: only a command that judges does.
+        from igent.agents.crew import Crew, Troupe
+
+        self._constellation, self._inputs, self._crew = constellation, inputs, Crew
+        self._openings = Openings(inputs.market)
         self._troupe = Troupe(prompts=prompts, model=model, shared=constellation.conversation == "shared")
 
     def openings(self, planned: Planned) -> Iterator[tuple[PhaseSpec, ModelRequest]]:
@@ -120,22 +126,26 @@ class Judging:
         if planned.outcome is not None or planned.match is None or planned.order is None:
             return Judged()
         questions = self._match_question(planned.match), self._order_question(planned.order)
-        async with asyncio.TaskGroup() as lingering:
-            calls = Calls(settings, journal, lingering=lingering, recorded=recorded)
-            crew = Crew(calls, self._troupe, priority=planned.index)
-            match, order = await self._phases(crew, planned, *questions)
+        async with asyncio.TaskGroup() as tasks:
+            calls = Calls(settings, journal, lingering=tasks, recorded=recorded)
+            crew = self._crew(calls, self._troupe, priority=planned.index)
+            match, order = await self._phases(crew, planned, *questions, tasks=tasks)
         calls.made["critic_skipped"] += sum(c.critic_skipped for c in (match, order) if isinstance(c, Conclusion))
         return Judged(match=match, order=order, calls=calls.made)
 
     async def _phases(
-        self, crew: Crew, planned: Planned, first: _Question[MatchDecision], second: _Question[OrderDecision]
+        self,
+        crew: Crew,
+        planned: Planned,
+        first: _Question[MatchDecision],
+        second: _Question[OrderDecision],
+        *,
+        tasks: asyncio.TaskGroup,
     ) -> tuple[PhaseResult[MatchDecision], PhaseResult[OrderDecision]]:
         """Both phases at once, or one after the other; then the second is not held where the first settled nothing."""
         if self._constellation.optimization.parallel_phases:
-            async with asyncio.TaskGroup() as phases:
-                match = phases.create_task(self._hold(crew, planned, first))
-                order = phases.create_task(self._hold(crew, planned, second))
-            return match.result(), order.result()
+            beside = tasks.create_task(self._hold(crew, planned, second))
+            return await self._hold(crew, planned, first), await beside
         concluded = await self._hold(crew, planned, first)
         if isinstance(concluded, Conclusion) and concluded.status == "settled":
             return concluded, await self._hold(crew, planned, second)
@@ -203,12 +213,13 @@ class Judging:
         return self._constellation.critic if skips else "always"
 
     def _opening(self, task: MatchTask | OrderTask, planned: Planned) -> str:
-        market = self._inputs.market
         if self._constellation.optimization.context_filter or not isinstance(planned.row, dict):
-            return opening(task, market)
+            return self._openings.opening(task)
+        market = self._inputs.market
         shown = market.REGISTRATION_FIELDS - market.PRIVATE_FIELDS
         row = {key: value for key, value in planned.row.items() if key in shown}
-        return opening(task, market, Unfiltered(others=self._inputs.catalogue.elsewhere(task.registration), row=row))
+        others = self._inputs.catalogue.elsewhere(task.registration)
+        return self._openings.opening(task, Unfiltered(others=others, row=row))
 
 
 def _read_match(reply: str) -> MatchDecision | None:

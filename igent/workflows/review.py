@@ -19,14 +19,16 @@ from igent.domain.ledger import Ledger
 from igent.domain.outcomes import Outcome
 from igent.domain.records import Json, Registration
 from igent.domain.reviews import Choice, Refusal, decided
-from igent.errors import JournalError, OptionError
+from igent.errors import OptionError
 from igent.store.journal import Journal, Recovery
 from igent.store.places import locked, own_place
+from igent.workflows.begun import header_in, session_of
 from igent.workflows.cases import Case, case_of, decision_record
+from igent.workflows.passes import told_of
 from igent.workflows.plan import plan_rows
 from igent.workflows.run import JOURNAL, Control, resume_locked
-from igent.workflows.session import Rim, Session, prepare
-from igent.workflows.settings import Pace, RunSettings
+from igent.workflows.session import Rim, Session
+from igent.workflows.settings import Pace
 from igent.workflows.taking import take_place
 
 __all__ = ["Case", "Deciding", "apply", "review"]
@@ -67,7 +69,7 @@ async def apply(directory: Path, deciding: Deciding, *, rim: Rim) -> None:
     path = directory / JOURNAL
     with locked(directory, rim.disk):
         recovery = Recovery(path, rim.disk)
-        queue = await _read(recovery, directory, rim)
+        queue = await _read(recovery, path, rim)
         if not queue.finished:
             remedy = f"Go on with it first: igent run --resume {directory}"
             raise OptionError("the run has registrations left, which come before those in review", remedy=remedy)
@@ -146,7 +148,7 @@ class _Queue:
     def decide(self, choice: Choice) -> Outcome | Refusal:
         case, done = self.waiting.get(choice.registration_id), self.done.get(choice.registration_id)
         if done is not None:
-            return Refusal(f"{done['by']} has decided it at {done['at']}: {done['action']}")
+            return Refusal(told_of(done))
         if case is None:
             return Refusal("it is not in review")
         return decided(choice, case.open, self.ledger, currency=self.session.inputs.market.CURRENCY)
@@ -158,25 +160,13 @@ class _Queue:
         return decision_record(choice, outcome, case, at=when, simulated=simulated)
 
 
-async def _read(recovery: Recovery, directory: Path, rim: Rim) -> _Queue:
+async def _read(recovery: Recovery, path: Path, rim: Rim) -> _Queue:
     """Fold a journal. Raises `OptionError` where the inputs are no longer those of the run."""
-    queue: _Queue | None = None
-    for entry in recovery:
-        record = entry.record
-        if queue is None:
-            session = await _begin(record, directory, rim)
-            queue = _Queue(session, session.inputs.ledger())
-        queue.fold(record)
-    if queue is None:
-        raise JournalError(path=str(directory / JOURNAL), problem="holds no run", remedy="Run it first")
-    return queue
-
-
-async def _begin(header: Record, directory: Path, rim: Rim) -> Session:
-    if header["t"] != "run":
-        raise JournalError(path=str(directory / JOURNAL), problem="holds no run", remedy="Run it first")
-    settings = RunSettings.from_record(cast("Record", header["settings"]))
-    started = datetime.fromisoformat(str(header["at"]))
-    session = await prepare(settings, Pace(), rim, started=started, calls=False)
+    records = (entry.record for entry in recovery)
+    header = header_in(records, path)
+    session = await session_of(header, Pace(), rim)
     session.require_same(header)
-    return session
+    queue = _Queue(session, session.inputs.ledger())
+    for record in records:
+        queue.fold(record)
+    return queue

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Collection
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from igent import codec
 from igent.accounting.budget import Budget
@@ -20,20 +18,19 @@ from igent.models.budgeted import Purse
 from igent.store.files import Outputs
 from igent.store.journal import Journal, Recovery
 from igent.store.places import locked, make_place, own_place, point_latest
-from igent.store.scan import scan
-from igent.workflows.begun import JOURNAL, begun, require_finished
+from igent.workflows.begun import JOURNAL, begun, header_in, require_finished, session_of
 from igent.workflows.compare import compare
 from igent.workflows.control import Control, RunResult
 from igent.workflows.decided import gap, read_decided
 from igent.workflows.endings import begin_pass, end_in_time, end_record
 from igent.workflows.failures import Failures
-from igent.workflows.passes import chosen, picked
+from igent.workflows.passes import look_ahead, picked
 from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
 from igent.workflows.providers import look_at_cache, open_providers
 from igent.workflows.publisher import CallBook, Publisher
 from igent.workflows.rehearsal import held_against, remember
-from igent.workflows.same import Stated, agreed
+from igent.workflows.same import Stated
 from igent.workflows.scheduler import Steps, run_in_order
 from igent.workflows.session import Rim, Session, prepare
 from igent.workflows.settings import Pace, RunSettings, provider_of
@@ -67,12 +64,9 @@ async def start(settings: RunSettings, pace: Pace, directory: Path, *, control: 
         projection = Projection(session.inputs.ledger(), outputs.add, prices=session.prices)
         if directory.parent.name == RUNS:
             point_latest(directory, disk)
-        async with Journal.create(path, disk) as journal:
-            publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
-            await publisher.append_durable(session.header())
-            result = await _execute(session, publisher, projection, directory, control=control)
-        outputs.close()
-    return result
+        journal = Journal.create(path, disk)
+        async with _publisher(journal, session.header(), projection, outputs, pace) as publisher:
+            return await _execute(session, publisher, projection, directory, control=control)
 
 
 async def resume(
@@ -107,45 +101,51 @@ async def resume_locked(
     """The same for whoever holds the directory; a finished run has its files published, which `calls` nobody."""
     path = directory / JOURNAL
     recovery = Recovery(path, rim.disk)
-    entries = (entry.record for entry in recovery)
-    header = next(entries, None)
-    if header is None or header["t"] != "run":
-        raise JournalError(path=str(path), problem="holds no run", remedy="Start the run again, also into this place")
-    settings = RunSettings.from_record(cast("dict[str, Json]", header["settings"]))
-    settings = agreed(settings, stated or {}, cast("dict[str, Json]", header["identity"]))
-    session = await prepare(settings, pace, rim, started=datetime.fromisoformat(str(header["at"])), calls=calls)
+    records = (entry.record for entry in recovery)
+    header = header_in(records, path)
+    session = await session_of(header, pace, rim, stated=stated, calls=calls)
     session.require_same(header)
-    rows = chosen(path, only, total=session.survey.total) if only else []
-    if only and not rows:
+    reviewed, passes = look_ahead(path, only, total=session.survey.total)
+    if only and not passes[-1]:
         control.warn(f"nothing is {' or '.join(only)}, so nothing is judged again")
     outputs = Outputs(directory, arrays=ARRAYS, lines=LINES, disk=rim.disk)
-    reviewed = {record["n"] for record in scan(path, kind="review")}
-    passes = [*(cast("list[int]", record["rows"]) for record in scan(path, kind="pass")), *([rows] if rows else [])]
     ledger = session.inputs.ledger()
     projection = Projection(ledger, outputs.add, prices=session.prices, reviewed=reviewed, passes=passes)
     projection.fold(header)
-    for number, record in enumerate(entries):
+    for number, record in enumerate(records):
         projection.fold(record)
         if outputs.crowded:
             await outputs.spill()
         if number % _FOLDS == 0:
             await asyncio.sleep(0)
             control.stop.check()
-    async with Journal.resume(path, recovery.state, rim.disk) as journal:
-        publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
-        await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})
-        if rows:
-            await begin_pass(session, publisher, projection, rows, only)
+    journal = Journal.resume(path, recovery.state, rim.disk)
+    resumed: dict[str, Json] = {"t": "resume", "at": rim.now().isoformat()}
+    async with _publisher(journal, resumed, projection, outputs, pace) as publisher:
+        if passes[-1]:
+            await begin_pass(session, publisher, projection, passes[-1], only)
         session = replace(session, afresh=bool(projection.passes.left))
-        result = await _execute(session, publisher, projection, directory, control=control)
+        return await _execute(session, publisher, projection, directory, control=control)
+
+
+@asynccontextmanager
+async def _publisher(
+    journal: Journal, first: dict[str, Json], projection: Projection, outputs: Outputs, pace: Pace
+) -> AsyncIterator[Publisher]:
+    """What writes and publishes, behind the `first` record of this process."""
+    async with journal:
+        publisher = Publisher(journal, projection, outputs, flush_every=pace.flush_every)
+        await publisher.append_durable(first)
+        yield publisher
     outputs.close()
-    return result
 
 
 async def _execute(
     session: Session, publisher: Publisher, projection: Projection, directory: Path, *, control: Control
 ) -> RunResult:
     """Judge and commit what is left, then publish everything."""
+    if projection.left(session.survey.total):
+        session.judging()  # imports what it takes to judge before the clock starts
     first, decided, begun = projection.committed, projection.decided, session.rim.monotonic()
     await compare(session, publisher, projection)
     watch = _watch(session, publisher, control)
@@ -213,11 +213,8 @@ async def _go_through(
             commit = together.wait if session.allocates_at_end else worker.commit
             steps = Steps(work=worker.work, commit=failures.counting(commit), closed=failures.exceeded)
             async with asyncio.TaskGroup() as tasks:
-                others = [
-                    tasks.create_task(publisher.run(told)),
-                    tasks.create_task(end_in_time(session, halt)),
-                    tasks.create_task(watch.run()),
-                ]
+                beside = publisher.run(told), end_in_time(session, halt), watch.run()
+                others = [tasks.create_task(one) for one in beside]
                 await run_in_order(items, steps, window=session.pace.window, halt=halt)
                 await together.commit(len(left))
                 for task in others:

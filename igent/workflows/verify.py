@@ -138,7 +138,7 @@ async def _used_before(path: Path) -> dict[str, int]:
 
 async def _maybe_told(path: Path) -> Told | None:
     """What a run's audit has, where there is one."""
-    if not _is_file(path):
+    if _maybe_bytes(path) is None:
         return None
     told = Told()
     async for batch in RowFile(path, allow_large=True).batches():
@@ -149,14 +149,14 @@ async def _maybe_told(path: Path) -> Told | None:
 
 
 async def _maybe_rows(path: Path) -> AsyncIterator[Found]:
-    if _is_file(path):
+    if _maybe_bytes(path) is not None:
         async for row in _rows(path):
             yield row
 
 
 async def _rows(path: Path, *, large: bool = True) -> AsyncIterator[Found]:
     """The rows of a file of matches or orders. One of more than `WHOLE_BYTES` holds an array or JSON Lines."""
-    if not _is_large(path):
+    if (_maybe_bytes(path) or 0) <= WHOLE_BYTES:
         document = await read_document(path)
         for row in rows_in(Found(document.value, f"{document.name}#")):
             yield row
@@ -171,9 +171,6 @@ async def _rows(path: Path, *, large: bool = True) -> AsyncIterator[Found]:
                 yield row
 
 
-def _is_file(path: Path) -> bool:
-    return path.is_file()
-
-
-def _is_large(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > WHOLE_BYTES
+def _maybe_bytes(path: Path) -> int | None:
+    """How large a file is; None where there is none."""
+    return path.stat().st_size if path.is_file() else None

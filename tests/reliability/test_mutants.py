@@ -18,7 +18,7 @@ from tests.reliability.outages import Outages
 from tests.reliability.recorder import Slow
 from tests.reliability.tiny import Tiny
 
-LONE = 'await publisher.append_durable({"t": "resume", "at": rim.now().isoformat()})'
+LONE = "await publisher.append_durable(first)"
 
 
 def no_sync_of_temporary_files(disk: Disk) -> Disk:

@@ -34,6 +34,11 @@ def test_it_gives_those_of_one_kind(path: Path) -> None:
     assert [record["n"] for record in scan(path, kind="reply")] == [1, 3]
 
 
+def test_it_gives_those_of_several_kinds_in_their_order(path: Path) -> None:
+    kinds = ("reply", str(RECORDS[0]["t"]))
+    assert [*scan(path, kind=kinds)] == [record for record in RECORDS if record["t"] in kinds]
+
+
 def test_a_torn_tail_is_passed_over_and_left_where_it_is(path: Path) -> None:
     torn = path.read_bytes()[:-3]
     path.write_bytes(torn)

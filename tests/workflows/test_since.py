@@ -620,6 +620,15 @@ def test_what_is_not_finished_or_no_run_is_refused(tmp_path: Path, out: Path, fi
     assert not out.exists()
 
 
+def test_nothing_is_taken_over_of_a_run_that_has_begun_another_pass_meanwhile(tmp_path: Path, first: RunResult) -> None:
+    earlier = Path(shutil.copytree(first.directory, tmp_path / "earlier"))
+    Setup(inputs=FEW).run(tmp_path / "whole", model="mock", since=earlier)
+    killed = rewritten(tmp_path / "whole", tmp_path / "killed", kinds={"run"})
+    rewritten(earlier, tmp_path / "other", kinds={"run", "commit"}).joinpath("journal").replace(earlier / "journal")
+    with pytest.raises(OptionError, match="not finished"):
+        Setup().resume(killed)
+
+
 def test_what_there_are_no_replies_for_is_asked_again_and_keeps_its_place(
     tmp_path: Path, out: Path, first: RunResult
 ) -> None:

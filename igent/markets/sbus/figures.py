@@ -20,29 +20,25 @@ _NUMBER = r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,6})?"
 _ENDS = r"(?!\d|[.,]\d|\s?(?:k|m|thousand|million)\b|\s?[¢%])"
 _PERCENT = r"\s?(?:%|per\s?cent\b)"
 _FIGURE = re.compile(
-    rf"(?:\$|\bUSD)\s?(?P<dollars>{_NUMBER}){_ENDS}|(?P<spelt>{_NUMBER})\s?(?:dollars?|USD)\b"
-    rf"|(?P<cents>{_NUMBER})\s?(?:¢|cents?\b)|(?P<percent>{_NUMBER}){_PERCENT}",
-    re.IGNORECASE,
+    rf"(?i)(?:\$|\bUSD)\s?(?P<dollars>{_NUMBER}){_ENDS}|(?P<spelt>{_NUMBER})\s?(?:dollars?|USD)\b"
+    rf"|(?P<cents>{_NUMBER})\s?(?:¢|cents?\b)|(?P<percent>{_NUMBER}){_PERCENT}"
 )
 # Each stands within a figure, or the text names an amount that was not read.
-_MARK = re.compile(r"[$%¢€£]|\b(?:dollars?|USD|cents?|per\s?cent)\b", re.IGNORECASE)
+_MARK = re.compile(r"(?i)[$%¢€£]|\b(?:dollars?|USD|cents?|per\s?cent)\b")
+_TO, _OR = r"(?:[-\u2013\u2014]|\bto\b)", r"(?:\bor\b|\band\b|/)"
 _RANGE = re.compile(
-    r"\$\s?[\d.,]*\d\s*(?:(?:[-\u2013\u2014]|\bto\b)\s*\$?\s?\d|(?:\bor\b|\band\b|/)\s*\d)"
-    rf"|\d\s?%?\s*(?:[-\u2013\u2014]|\bto\b)\s*\d[\d.,]*(?:{_PERCENT}|\s?dollars)"
-    rf"|\d\s*(?:\bor\b|\band\b|/|&)\s*\d[\d.,]*(?:{_PERCENT}|\s?dollars)",
-    re.IGNORECASE,
+    rf"(?i)\$\s?[\d.,]*\d\s*(?:{_TO}\s*\$?\s?|{_OR}\s*)\d"
+    rf"|\d(?:\s?%?\s*{_TO}|\s*(?:{_OR}|&))\s*\d[\d.,]*(?:{_PERCENT}|\s?dollars)"
 )
 _PER_UNIT = re.compile(
-    r"(?:\bper\b|\beach\b|\bevery\b|/)(?!\s*(?:cent\b|household|home|installation|project))"
-    r"|\ban? (?:month|year|kw|kilo\s?watt|watt)\b|\b(?:month|year|annual)ly\b",
-    re.IGNORECASE,
+    r"(?i)(?:\bper\b|\beach\b|\bevery\b|/)(?!\s*(?:cent\b|household|home|installation|project))"
+    r"|\ban? (?:month|year|kw|kilo\s?watt|watt)\b|\b(?:month|year|annual)ly\b"
 )
-_PER_KWH = re.compile(r"\b(kwh|kilo\s?watt[- ]?hours?)\b", re.IGNORECASE)
+_PER_KWH = re.compile(r"(?i)\b(kwh|kilo\s?watt[- ]?hours?)\b")
 _CEILING = re.compile(
-    r"\bup to\b|\beither\b|\bas (?:much|high) as\b|\bmax(?:imum)?\b|\bat most\b|\bcap(?:s|ped)?\b|\bless(?:er)? of\b"
-    r"|\bwhichever\b|\b(?:no|not) (?:more|greater|higher) than\b|\bnot (?:to )?exceed\w*|\branging\b|\bbetween \$?\d"
-    r"|\blimit(?:ed)? (?:to|of) \$?\s?\d|\bfirst \$?\s?\d",
-    re.IGNORECASE,
+    r"(?i)\bup to\b|\beither\b|\bas (?:much|high) as\b|\bmax(?:imum)?\b|\bat most\b|\bcap(?:s|ped)?\b"
+    r"|\bless(?:er)? of\b|\bwhichever\b|\b(?:no|not) (?:more|greater|higher) than\b|\bnot (?:to )?exceed\w*|\branging\b"
+    r"|\bbetween \$?\d|\blimit(?:ed)? (?:to|of) \$?\s?\d|\bfirst \$?\s?\d"
 )
 
 
