@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from igent.workflows.failures import Tolerance
 
 __all__ = [
-    "Batch",
+    "BatchSize",
+    "BatchTokens",
     "Critic",
     "InputFile",
     "Latency",
@@ -26,14 +27,20 @@ __all__ = [
     "maybe_tolerance",
 ]
 
-Batch = typer.Option(rich_help_panel="Switches of the constellation", min=1, show_default=False)
+_SWITCHES = "Switches of the constellation"
+BatchSize = typer.Option(
+    rich_help_panel=_SWITCHES, min=1, show_default=False, help="Households that one call may ask about, at most 64."
+)
+BatchTokens = typer.Option(
+    rich_help_panel=_SWITCHES, min=1, show_default=False, help="What a reply about several may take."
+)
 Critic = Literal["always", "when-unproven", "never"]
 Latency = Literal["none", "haiku", "sonnet", "opus"]
 InputFile = typer.Option(metavar="FILE", rich_help_panel="Inputs", show_default=False)
 Mock = typer.Option(rich_help_panel="Mock model")
 Pacing = typer.Option(rich_help_panel="Pace", min=1)
 Seconds = typer.Option(rich_help_panel="Pace", metavar="SECONDS")
-Switch = typer.Option(rich_help_panel="Switches of the constellation", show_default=False)
+Switch = typer.Option(rich_help_panel=_SWITCHES, show_default=False)
 
 
 def maybe_concurrency(text: str) -> int | None:

@@ -12,7 +12,8 @@ import typer
 from igent.commands.again import command, options_given, this_python
 from igent.commands.environment import rim_of, say
 from igent.commands.options import (
-    Batch,
+    BatchSize,
+    BatchTokens,
     Critic,
     InputFile,
     Latency,
@@ -90,8 +91,8 @@ def run(
             show_default=False,
         ),
     ] = None,
-    max_batch_size: Annotated[int | None, Batch] = None,
-    max_batch_tokens: Annotated[int | None, Batch] = None,
+    max_batch_size: Annotated[int | None, BatchSize] = None,
+    max_batch_tokens: Annotated[int | None, BatchTokens] = None,
     cache_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: ~/.cache/igent.")] = None,
     base_url: Annotated[
         str, typer.Option(metavar="URL", help="Where the model is, if not at its provider's own address.")

@@ -70,5 +70,6 @@ def calls_made(story: Row) -> Iterator[str]:
         usage = as_row(call["usage"])
         tokens = ", ".join(f"{count} {name.removesuffix('_tokens')}" for name, count in usage.items() if count)
         came = "from the cache of replies" if call["from_cache"] else f"{call['seconds']:.2f} s; {tokens} tokens"
+        came += "" if call["calls"] or call["from_cache"] else "; in a call with other households"
         fault = f"; failed: {call['fault']}" if call["fault"] else ""
         yield f"  {call['agent']} on {call['model']}, request {str(call['request'])[:12]}: {came}{fault}"

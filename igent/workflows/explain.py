@@ -243,5 +243,6 @@ def _call(record: Record) -> Json:
         "seconds": facts.seconds,
         "usage": facts.usage.as_record(),
         "from_cache": facts.saved is not None,
+        "calls": facts.calls,
         "fault": facts.fault,
     }
