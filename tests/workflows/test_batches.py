@@ -223,7 +223,8 @@ def test_a_batched_registration_is_explained_like_any_other(together: RunResult,
         assert [turn["request"] for turn in turns] == [
             turn["request"] for phase in single["phases"] for turn in phase["turns"]
         ]
-        assert story_lines(told)
+        assert "in a call with other households" in "\n".join(story_lines(told))
+        assert "in a call with other households" not in "\n".join(story_lines(single))
 
 
 def test_on_claude_no_word_of_a_note_is_in_a_batch_and_no_outcome_another(out: Path, tmp_path: Path) -> None:
