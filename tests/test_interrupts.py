@@ -117,13 +117,13 @@ def test_a_process_that_is_stuck_ends_with_the_third_signal_or_soon_after_the_se
     signals: tuple[int, ...], flush_s: float
 ) -> None:
     command = [sys.executable, "-c", PROGRAM.format(signals=signals, flush_s=flush_s)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "farewell\n")
 
 
 def test_with_nothing_under_way_the_first_signal_ends_the_process() -> None:
     program = PROGRAM.split("with")[0] + 'with Interrupts(lambda: "farewell"): signal.raise_signal(2)'
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "farewell\n")
 
 
@@ -133,7 +133,7 @@ def test_a_process_that_is_on_its_way_out_does_not_die_of_a_signal() -> None:
     told = "async def told(halt): signal.raise_signal(2)"
     late = "import atexit; atexit.register(signal.raise_signal, 15)"
     program = "\n".join(["import signal", "from igent.interrupts import Interrupts", told, late, outer, inner])
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stderr) == (130, "inner\n")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import cast
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from igent import codec
 from igent.accounting.spans import Span
-from igent.accounting.trace import TraceSelection, trace_document
+from igent.accounting.trace import Shown, TraceSelection, trace_document
 from igent.accounting.vitals import Sample
 from igent.domain.records import Json
 
@@ -19,13 +20,20 @@ def made(name: str, start: float, end: float, parent: int = -1) -> Span:
     return Span(name, "work", round(start * 1e6), round(end * 1e6), parent)
 
 
+def traced(*registrations: Sequence[Span], samples: Sequence[Sample] = ()) -> bytes:
+    """The document of r0, r1, ..."""
+    records = [[[n, int(k == "wait"), start, end - start, up] for n, k, start, end, up in one] for one in registrations]
+    shown = [Shown.of(f"r{number}", cast(list[Json], record)) for number, record in enumerate(records)]
+    return b"".join(trace_document(shown, samples))
+
+
 def events(document: bytes, ph: str) -> list[dict[str, Json]]:
     rows = cast(dict[str, list[dict[str, Json]]], codec.load(document))["traceEvents"]
     return [row for row in rows if row["ph"] == ph]
 
 
 def lanes(*registrations: list[Span]) -> dict[str, Json]:
-    document = trace_document((f"r{number}", spans) for number, spans in enumerate(registrations))
+    document = traced(*registrations)
     return {cast(str, event["name"]): event["tid"] for event in events(document, "X")}
 
 
@@ -62,7 +70,7 @@ def holds(outer: Event, inner: Event) -> bool:
 
 @given(runs())
 def test_events_of_one_lane_overlap_only_where_one_holds_its_descendant(registrations: list[list[Span]]) -> None:
-    document = trace_document((f"r{number}", spans) for number, spans in enumerate(registrations))
+    document = traced(*registrations)
     ancestors = above(registrations)
     for one, other in combinations(events(document, "X"), 2):
         a, b = cast(Event, one), cast(Event, other)
@@ -75,7 +83,7 @@ def test_events_of_one_lane_overlap_only_where_one_holds_its_descendant(registra
 
 @given(runs())
 def test_every_span_is_drawn_once_at_its_time(registrations: list[list[Span]]) -> None:
-    document = trace_document((f"r{number}", spans) for number, spans in enumerate(registrations))
+    document = traced(*registrations)
     every = [one for spans in registrations for one in spans]
     origin_us = min((one.start_us for one in every), default=0)
     drawn = {event["name"]: (event["ts"], event["dur"]) for event in events(document, "X")}
@@ -85,7 +93,7 @@ def test_every_span_is_drawn_once_at_its_time(registrations: list[list[Span]]) -
 
 @given(runs())
 def test_every_lane_has_one_name(registrations: list[list[Span]]) -> None:
-    document = trace_document((f"r{number}", spans) for number, spans in enumerate(registrations))
+    document = traced(*registrations)
     used = {cast(int, event["tid"]) for event in events(document, "X")}
     assert sorted(used) == [event["tid"] for event in events(document, "M")]
 
@@ -115,18 +123,22 @@ def test_a_child_that_outlives_its_parent_gets_its_own_lane() -> None:
 
 def test_an_event_tells_registration_kind_work_and_wait() -> None:
     call = Span("call", "wait", 11_000_000, 11_500_000, 0)
-    document = trace_document([("r1", [made("root", 10, 12), call])])
-    arguments = {"registration_id": "r1", "kind": "work", "work_s": 1.5, "wait_s": 0.5}
+    document = traced([made("root", 10, 12), call])
+    arguments = {"registration_id": "r0", "kind": "work", "work_s": 1.5, "wait_s": 0.5}
     event = {"name": "root", "ph": "X", "pid": 1, "tid": 1, "ts": 0, "dur": 2_000_000, "args": arguments}
     assert events(document, "X")[0] == event
 
 
+def test_a_registration_without_spans_is_not_drawn() -> None:
+    assert [event["ts"] for event in events(traced([], [made("root", 2, 3)]), "X")] == [0]
+
+
 def test_the_document_of_nothing_is_still_a_trace() -> None:
-    assert codec.load(trace_document([])) == {"traceEvents": [], "displayTimeUnit": "ms"}
+    assert codec.load(traced()) == {"traceEvents": [], "displayTimeUnit": "ms"}
 
 
 def names(selection: TraceSelection) -> list[str]:
-    return [registration_id for registration_id, _ in selection.chosen()]
+    return [shown.registration_id for shown in selection.chosen()]
 
 
 def test_a_selection_keeps_the_first_and_then_the_slowest() -> None:
@@ -161,7 +173,7 @@ def test_by_default_ten_thousand_and_the_thousand_slowest_are_kept() -> None:
 
 def test_memory_and_lag_are_counters_on_the_same_axis_as_the_spans() -> None:
     samples = [Sample(500_000, 3 * 2**20, 0), Sample(1_000_000, 4 * 2**20, 1_500)]
-    document = trace_document([("r1", [made("root", 1, 2)])], samples)
+    document = traced([made("root", 1, 2)], samples=samples)
     drawn = [(one["name"], one["ts"], one["args"]) for one in events(document, "C")]
     assert drawn == [
         ("memory", 0, {"MiB": 3.0}),
@@ -173,4 +185,4 @@ def test_memory_and_lag_are_counters_on_the_same_axis_as_the_spans() -> None:
 
 
 def test_counters_alone_are_a_trace_too() -> None:
-    assert len(events(trace_document([], [Sample(5, 6, 7)]), "C")) == 2
+    assert len(events(traced(samples=[Sample(5, 6, 7)]), "C")) == 2

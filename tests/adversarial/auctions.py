@@ -26,7 +26,7 @@ from tests.adversarial.answers import answers
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import AS_OF, SAMPLE, quick, write
 
-__all__ = ["Auction", "Market", "auctions"]
+__all__ = ["Auction", "Market", "auctions", "believed"]
 
 Market = Literal["sbus", "enuk"]
 
@@ -105,6 +105,27 @@ def auctions(draw: st.DrawFn, market: Market) -> Auction:
         households=households,
         places=draw(st.lists(place, min_size=suppliers, max_size=suppliers)),
         agreed=agreed,
+    )
+
+
+def believed(market: Market) -> Auction:
+    """An auction with a household whose agents are of one mind: what nobody can prove wrong is plausible."""
+    household = next(one for one in _households(market) if one.row["Notes"] and len(one.shown) == 2)
+    match, order = household.shown
+    words = [" ".join(str(match.note).split()[:4])]
+    said: dict[ReplyKind, dict[str, Any]] = {
+        "match": {"fit": [[match.offers[0]["id"]]], "words": words},
+        "order": {"payment": "cash", "words": words, "no": [one["id"] for one in order.incentives]},
+        "critique": {"verdict": "approve"},
+    }
+    return Auction(
+        market=market,
+        constellation="p1m1c1_p2m2c2",
+        hold_reviews=False,
+        strict=False,
+        households=[household],
+        places=[(1, 0) for _ in _sample(market).suppliers],
+        agreed={(0, kind): [json.dumps(answer)] for kind, answer in said.items()},
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from igent.dialogue.replies import ReplyKind, maybe_answer
@@ -17,7 +17,7 @@ from igent.markets.base import Shown
 from igent.workflows import RunResult
 from tests.adversarial.agreed import AgreedModel
 from tests.adversarial.answers import answers
-from tests.adversarial.auctions import Auction, Market, auctions
+from tests.adversarial.auctions import Auction, Market, auctions, believed
 from tests.adversarial.forbidden import promised_wrongly
 from tests.adversarial.judged import audited, judged
 from tests.reliability.record import record
@@ -27,7 +27,10 @@ from tests.workflows.inputs import Inputs
 from tests.workflows.runs import AS_OF, counts_of, rows_of
 
 EACH = [("sbus", "balanced"), ("sbus", "optimal"), ("enuk", "balanced"), ("enuk", "optimal")]
-SLICE, WHOLE = 12, 10_000 // len(EACH)
+SLICE, WHOLE = 18, 10_000 // len(EACH)
+# What has to happen for the rules to have been tried: what a model can bring about, and what it tries to.
+HAPPENS = {"match answers", "order answers", "critique answers", "review", "plausible", "held"}
+HAPPENS |= {"words-not-in-note", "offer-unknown"}
 # What the checker of the tests finds by following the balanced rule; places are counted here, whatever the rule.
 BALANCE = {"balance", "room-left", "capacity-exceeded"}
 
@@ -49,12 +52,16 @@ def broken(auction: Auction, result: RunResult, inputs: Inputs, allocation: Allo
             yield row
 
 
-def tried(market: Market, allocation: AllocationRule, *, examples: int) -> Counter[str]:
-    """Hold so many small auctions in which nothing may be broken; what has happened in them, how often."""
+def tried(market: Market, allocation: AllocationRule, *, examples: int, anew: bool) -> Counter[str]:
+    """Hold so many small auctions in which nothing may be broken; what has happened in them, how often.
+
+    They are drawn `anew`, or are the same each time.
+    """
     tally = Counter[str]()
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=[*HealthCheck])
+    @settings(max_examples=examples, derandomize=not anew, deadline=None, suppress_health_check=[*HealthCheck])
     @given(auctions(market))
+    @example(believed(market))
     def no_rule_is_broken(auction: Auction) -> None:
         with tempfile.TemporaryDirectory(dir=memory()) as directory:
             folder, model = Path(directory), AgreedModel(auction.agreed)
@@ -104,20 +111,18 @@ def test_answers_have_their_form(kind: ReplyKind, data: st.DataObject, noted: bo
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("market", "allocation"), EACH)
 def test_no_answers_break_a_rule(market: Market, allocation: AllocationRule) -> None:
-    tally = tried(market, allocation, examples=SLICE)
-    seen = ("match answers", "order answers")
-    assert [one for one in seen if not tally[one]] == []
+    tally = tried(market, allocation, examples=SLICE, anew=False)
+    assert HAPPENS - (+tally).keys() == set()
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3_000)
 @pytest.mark.parametrize(("market", "allocation"), EACH)
 def test_ten_thousand_auctions_of_answers_break_no_rule(market: Market, allocation: AllocationRule) -> None:
-    tally = tried(market, allocation, examples=WHOLE)
+    tally = tried(market, allocation, examples=WHOLE, anew=True)
     assert tally["auctions"] >= WHOLE
-    # What the rules were tried by: what a model can bring about, and what it tries to.
-    seen = ["proven", "plausible", "held", "vetoed", "words-not-in-note", "offer-unknown", "capacity-exhausted"]
-    seen += ["loan", "judged by prose", "tier 2"] if market == "sbus" else []
-    assert [one for one in seen if not tally[one]] == []
+    happens = HAPPENS | {"proven", "vetoed", "capacity-exhausted"}
+    happens |= {"loan", "judged by prose", "tier 2"} if market == "sbus" else set()
+    assert happens - (+tally).keys() == set()
     figures = {"auctions": tally["auctions"], "answers": tally["answers"], "matched": tally["matched"]}
     record("no answers of colluding agents bring about what a rule forbids", **figures, rules_broken=0)

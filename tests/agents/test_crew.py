@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -87,11 +89,14 @@ def settle(_request: ModelRequest, _facts: CallFacts) -> None:
 
 
 @asynccontextmanager
-async def crew_over(model: ChatModel, *, shared: bool = False, priority: int = 0) -> AsyncGenerator[Crew, None]:
+async def crew_over(
+    model: ChatModel, *, shared: bool = False, priority: int = 0, troupe: Troupe | None = None
+) -> AsyncGenerator[Crew, None]:
+    troupe = troupe or Troupe(prompts=PROMPTS, model="usual", shared=shared)
     settings = CallSettings(model=model, deadline_s=0.05, early_json=True, clock=lambda: 0.0)
     async with asyncio.TaskGroup() as lingering:
         calls = Calls(settings, CallJournal(keep=keep, settle=settle), lingering=lingering)
-        yield Crew(calls, Troupe(prompts=PROMPTS, model="usual", shared=shared), priority=priority)
+        yield Crew(calls, troupe, priority=priority)
 
 
 def saying(*replies: str) -> ScriptedModel:
@@ -348,3 +353,25 @@ async def test_the_embedded_model_speaks_through_the_same_agents(shared: bool) -
         conclusion = await crew.hold(exchange(about), PHASE2)
     assert (conclusion.judgement, conclusion.decision) == ("proven", settled)
     assert [turn.verdict for turn in conclusion.turns] == ["proven", "approve"]
+
+
+async def test_a_crew_has_heard_nothing_of_what_another_one_of_the_same_troupe_was_told() -> None:
+    model, troupe = saying(ALL_EQUAL, ALL_EQUAL), Troupe(prompts=PROMPTS, model="usual", shared=False)
+    for _ in range(2):
+        async with crew_over(model, troupe=troupe) as crew:
+            await crew.hold(exchange(matching("never", PLAIN)), ALONE)
+    first, second = (request.messages for request in model.requests)
+    assert second == first
+
+
+async def test_a_crew_is_gone_as_soon_as_nobody_needs_it_with_no_garbage_to_seek() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with crew_over(saying(ALL_EQUAL)) as crew:
+            await crew.hold(exchange(matching("never", PLAIN)), ALONE)
+        gone = weakref.ref(crew)
+        del crew
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -10,7 +10,8 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import get_args
+from types import SimpleNamespace
+from typing import cast, get_args
 
 import pytest
 from hypothesis import assume, example, given
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from igent import codec
 from igent.dialogue.prompts import (
     NotAPromptError,
+    Openings,
     Section,
     Unfiltered,
     offers_shown,
@@ -33,7 +35,7 @@ from igent.domain.incentives import standings
 from igent.domain.records import Json, Offer
 from igent.domain.rules import Catalogue
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask, Violation
-from igent.markets import MARKETS
+from igent.markets import MARKETS, Market
 from igent.markets.fields import alike
 from igent.markets.sbus.figures import figures_of
 from tests.agents.scripted import (
@@ -365,3 +367,17 @@ def compact(text: str) -> str:
     lines = text.split("\n")
     lines[1::2] = [codec.dump(codec.load(line)).decode() for line in lines[1::2]]
     return "\n".join(lines)
+
+
+def test_the_offers_that_households_share_are_rendered_once() -> None:
+    shown: list[str] = []
+
+    def facts(offer: Offer) -> dict[str, Json]:
+        shown.append(offer.id)
+        return SBUS.offer_facts(offer)
+
+    market = cast("Market", SimpleNamespace(offer_facts=facts, AREA=SBUS.AREA))
+    openings, first = Openings(market), match_task("all black")
+    second = replace(first, registration=replace(first.registration, note=None))
+    assert [openings.opening(task) for task in (first, second)] == [opening(first, SBUS), opening(second, SBUS)]
+    assert shown == [offer.id for offer in first.offers]

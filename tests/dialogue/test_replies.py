@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from igent.dialogue.extract import MAX_OBJECT_BYTES
 from igent.dialogue.replies import Answer, Critique, ReplyKind, find_answer, maybe_answer, order_reply
 from igent.domain.grounds import Ground
 from igent.domain.records import Json
@@ -274,3 +275,9 @@ def test_no_bytes_are_an_error(kind: ReplyKind, candidate: bytes) -> None:
 def test_half_a_character_in_the_prose_is_no_error(kind: ReplyKind) -> None:
     text, answer = ANSWERS[kind]
     assert find_answer(kind, f"\ud83c {text}") == answer
+
+
+def test_an_object_past_the_bound_is_no_answer_even_where_it_is_all_of_the_reply() -> None:
+    longest = '{"fit":' + " " * (MAX_OBJECT_BYTES - len('{"fit":null}')) + "null}"
+    assert find_answer("match", longest) == MatchDecision(fit=None)
+    assert find_answer("match", longest.replace(":", ": ")) is None

@@ -122,3 +122,8 @@ def test_offers_are_numbered_in_file_order() -> None:
         ("o2", "B", "P2"),
         ("o3", "A", "P2"),
     ]
+
+
+def test_an_offer_is_itself_and_no_other_catalogues() -> None:
+    one, other = (Catalogue([supplier("A", P1)]).candidates(wanting(("Solar", 10))).offers for _ in range(2))
+    assert ({*one} == {*one}, {*one} == {*other}) == (True, False)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from igent.workflows import Pace, make_settings, start
+from igent.workflows import Control, Pace, make_settings, start
 from tests.incentives.hand import HAND
 from tests.incentives.households import Row, document, generate, needs_data, write_inputs, zips_of
 from tests.incentives.recomputed import Checker
 from tests.incentives.variation import varied
 from tests.workflows.inputs import Inputs, cell_of, load, supplier_of, wants_of
-from tests.workflows.runs import control, quick
+from tests.workflows.runs import quick
 
 pytestmark = needs_data
 
@@ -29,7 +29,7 @@ def run(inputs: Inputs, out: Path, as_of: date) -> list[Row]:
     """The orders of a run of the mock, one for every household."""
     files = {"registrations": inputs.registrations, "offers": inputs.offers, "incentives": inputs.incentives}
     settings = make_settings("p1m1_p2m2", files, as_of=as_of, model="mock")  # type: ignore[arg-type]
-    result = asyncio.run(start(settings, Pace(), out, control=control(), rim=quick))
+    result = asyncio.run(start(settings, Pace(), out, control=Control(), rim=quick))
     orders: list[Row] = load((result.directory / "pos.json").read_text())
     assert len(orders) == len(inputs.rows)
     return orders

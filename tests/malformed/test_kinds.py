@@ -118,7 +118,7 @@ def test_the_process_itself_refuses_in_bounded_memory_and_quotes_nothing(tmp_pat
         "main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", program, *arguments("offers", path, "--out", str(tmp_path / "run"))]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "broken.json, line 1, column" in ended.stderr
     assert "Jane" not in ended.stderr

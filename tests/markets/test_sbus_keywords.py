@@ -160,3 +160,9 @@ def test_a_yes_quotes_the_condition_and_picks_the_amount_before_it(text: str, wo
     told = replace(told, incentives=({**told.incentives[0], **({"amounts": amounts} if amounts[1:] else {})},))
     picked: dict[str, Json] = {"amount": amount} if amount else {}
     assert keyword_order(told)["grounds"] == [{"id": "i1", "words": words, **picked}]
+
+
+@pytest.mark.parametrize("note", ["Corona please", "CORONA please", "corona please"])
+def test_a_supplier_is_known_by_its_name_in_any_case(note: str) -> None:
+    fit = keyword_match(Shown(task="match", offers=OFFERS, household={}, note=note))["fit"]
+    assert fit == [["o3"], ["o1", "o2"]]

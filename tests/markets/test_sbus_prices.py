@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from igent.domain.records import Want
 from igent.markets.sbus.prices import PriceRows
-from tests.domain.builders import LAW, row
+from tests.domain.builders import HOUSEHOLD, LAW, row
 
 QUANTITIES = st.sets(st.integers(1, 12), min_size=1, max_size=6)
 
@@ -29,3 +32,11 @@ def test_the_row_is_the_exact_one_else_one_below_else_one_above(quantities: set[
 def test_the_row_for_a_quantity(rows: list[int], wanted: int, expected: int | None) -> None:
     found = PriceRows({q: row(q, "1") for q in rows}).row(wanted)
     assert (found.quantity if found else None) == expected
+
+
+def test_what_a_row_is_for_a_household_is_made_once() -> None:
+    rows, want = PriceRows({10: row(10, "1000", lmi="900")}), Want(product_type="Solar", quantity=10)
+    reduced = replace(HOUSEHOLD, low_income=True)
+    quotes = [rows.quote(want, household) for household in (HOUSEHOLD, HOUSEHOLD, reduced, reduced)]
+    assert [str(quote.price.amount) for quote in quotes if quote] == ["1000", "1000", "900", "900"]
+    assert (quotes[0] is quotes[1], quotes[2] is quotes[3]) == (True, True)

@@ -39,7 +39,7 @@ __all__ = [
 
 HAIKU = "claude-haiku-5-5"
 # What everything on loopback takes a small part of: only a fault makes a test wait for it.
-SOON_S = 5.0
+SOON_S = 15.0
 
 REQUEST = ModelRequest(
     agent="matcher",

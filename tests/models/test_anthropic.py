@@ -212,7 +212,7 @@ async def test_closing_a_stream_hangs_up_at_once() -> None:
         assert await until_text(stream) == TEXTS[0]
         assert not server.left.is_set()
         await stream.aclose()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(SOON_S):
             await server.left.wait()
 
 
@@ -248,7 +248,7 @@ async def test_a_stream_can_be_closed_by_another_task_than_its_reader() -> None:
         stream = model.stream(REQUEST)
         async with asyncio.TaskGroup() as group:
             group.create_task(until_text(stream))
-        async with asyncio.TaskGroup() as group, asyncio.timeout(1):
+        async with asyncio.TaskGroup() as group, asyncio.timeout(SOON_S):
             group.create_task(stream.aclose())
             await server.left.wait()
 
@@ -261,7 +261,7 @@ async def test_a_reader_that_is_cancelled_hangs_up() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
                 await anext(stream)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(SOON_S):
             await server.left.wait()
 
 
@@ -279,10 +279,10 @@ async def test_a_whole_reply_leaves_its_connection_to_the_next(aiohttp: bool) ->
 
 async def test_pings_are_no_sign_of_life() -> None:
     started = Play(parts=[sse(event) for event in good_events(TEXTS)[:7]], end="stall", beat_s=0.02)
-    async with provider(started, idle_s=0.2) as (server, model), asyncio.timeout(SOON_S):
+    async with provider(started, idle_s=0.4) as (server, model), asyncio.timeout(SOON_S):
         events, error = await heard(model)
         assert (events, type(error)) == ([*BEGUN, TEXTS[0]], ModelUnavailable)
-        assert "silent for 0.2 s" in str(error)
+        assert "silent for 0.4 s" in str(error)
         assert server.beats > 1
         await server.left.wait()
 

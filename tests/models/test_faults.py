@@ -143,6 +143,7 @@ both_transports = pytest.mark.parametrize("aiohttp", [False, True], ids=["httpx2
 
 @pytest.mark.parametrize(("kind", "aiohttp"), [*product(BREAKING, (False, True)), *product(SILENT, (True,))])
 async def test_a_stream_that_breaks_has_no_end_however_far_it_came(kind: Kind, aiohttp: bool) -> None:
+    asyncio.get_running_loop().set_debug(False)
     faults = [break_at(kind, place) for place in PLACES]
     async with bench(faults, aiohttp=aiohttp, idle_s=IDLE_S if kind in SILENT else SOON_S) as at:
         outcomes = await told(at, PLACES)
@@ -166,6 +167,7 @@ async def test_a_break_behind_the_last_event_harms_nobody(aiohttp: bool) -> None
 @both_transports
 @pytest.mark.parametrize("kind", BREAKING)
 async def test_an_answer_counts_from_its_closing_brace_on(kind: Kind, aiohttp: bool) -> None:
+    asyncio.get_running_loop().set_debug(False)
     faults = [break_at(kind, place) for place in PLACES]
     async with bench(faults, aiohttp=aiohttp) as at:
         outcomes = await answers(at.model, PLACES, early_json=True)

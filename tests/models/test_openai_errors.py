@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import replace
-from inspect import isclass
 
 import httpx2
 import openai
@@ -247,8 +246,8 @@ def status_of(kind: type[Exception]) -> int:
 
 
 def classes(module: object) -> list[type[Exception]]:
-    """Every exception class that a module names."""
-    found = {each for each in [*vars(module).values()] if isclass(each) and issubclass(each, Exception)}
+    """Every exception class that a module names; what is loaded once it is looked into is none."""
+    found = {each for each in [*vars(module).values()] if issubclass(type(each), type) and issubclass(each, Exception)}
     return sorted(found, key=lambda each: each.__name__)
 
 

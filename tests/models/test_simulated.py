@@ -231,9 +231,16 @@ async def test_every_fault_of_a_critic_but_prose_is_unreadable() -> None:
 
 async def test_a_reply_is_streamed_in_pieces_of_four_tokens() -> None:
     asked = requests(1)[0]
-    pieces = [event async for event in mock().stream(asked) if isinstance(event, str)]
+    pieces = [event async for event in mock(latency=HAIKU, naps=Naps()).stream(asked) if isinstance(event, str)]
     assert "".join(pieces) == (await replied(INNER, asked))[0]
+    assert len(pieces) > 4
     assert [estimate_tokens(piece) for piece in pieces[:-1]] == [CHUNK_TOKENS] * (len(pieces) - 1)
+
+
+async def test_without_a_latency_and_faults_a_reply_is_there_whole() -> None:
+    asked = requests(1)[0]
+    pieces = [event async for event in mock().stream(asked) if isinstance(event, str)]
+    assert pieces == [(await replied(INNER, asked))[0]]
 
 
 async def test_without_a_latency_nothing_waits() -> None:

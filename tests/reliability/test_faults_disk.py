@@ -15,7 +15,7 @@ from igent.workflows import Control, Rim
 from tests.reliability.disks import Faulty, Kind, Quick
 from tests.reliability.record import record
 from tests.reliability.tiny import Tiny, at_once
-from tests.workflows.runs import control
+from tests.workflows.runs import stopping
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SOUND = Rim(disk=Quick(), sleep=at_once)
@@ -23,9 +23,10 @@ SOUND = Rim(disk=Quick(), sleep=at_once)
 
 @pytest.fixture(scope="module")
 def stopped(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was stopped after its second outcome, with what it has published."""
+    """A run that was stopped on its way, with what it has published."""
     out = tmp_path_factory.mktemp("stopped") / "run"
-    tiny.go_on(out, rim=SOUND, control=control(stop_after=2))
+    control, rim = stopping(SOUND, 21)
+    assert tiny.go_on(out, rim=rim, control=control).stopped is not None
     return out
 
 

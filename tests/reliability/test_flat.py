@@ -15,9 +15,9 @@ from statistics import median
 
 import pytest
 
-from igent.workflows import Pace
+from igent.workflows import Pace, RunOptions
 from tests.reliability.record import record
-from tests.workflows.runs import SAMPLE, Setup
+from tests.workflows.runs import Setup
 
 MINUTES = float(os.environ.get("IGENT_SOAK_MINUTES", "20"))
 # What the allocator's own unevenness comes to over hours; with 3,000 runs a leak of 3 kB in each would be seen.
@@ -47,14 +47,10 @@ def held() -> Held:
 
 def run_and_resume(folder: Path, number: int, constellation: str, concurrency: int) -> None:
     """A run with faults that is stopped halfway and gone on with; nothing of it is left."""
-    setup, out, pace = (
-        Setup(inputs=SAMPLE, constellation=constellation),
-        folder / f"{number}",
-        Pace(concurrency=concurrency),
-    )
-    setup.run(out, pace=pace, stop_after=10, model="mock", mock_errors=0.2, max_items=30, hold_reviews=bool(number % 2))
-    result = setup.resume(out, pace=pace)
-    assert result.stopped is None
+    setup, out, pace = Setup(constellation=constellation), folder / f"{number}", Pace(concurrency=concurrency)
+    options = RunOptions(model="mock", mock_latency="haiku", mock_errors=0.2, max_items=30, hold_reviews=number % 2 > 0)
+    assert setup.run(out, pace=pace, stop_at_wait=20, **options).stopped is not None
+    assert setup.resume(out, pace=pace).stopped is None
     shutil.rmtree(out)
 
 

@@ -75,12 +75,12 @@ def assert_counted(out: Path, *, calls: int) -> None:
 def test_runs_killed_at_random_instants_end_like_one_that_was_not(yard: Yard) -> None:
     both = Variation(constellation="p1m1c1_p2m2c2", hold_reviews=True)
     chosen = [both, Variation(constellation="p1m1c1m2c2", allocation="optimal"), replace(both, allocation="optimal")]
-    kill(yard, chosen, kills=20, seed=1)
+    kill(yard, chosen, kills=7, seed=1)
 
 
 @pytest.mark.timeout(180)
 def test_runs_at_a_provider_killed_at_random_instants_have_counted_every_call(yard: Yard) -> None:
-    kill(yard, [Variation(constellation="p1m1m2c", provided=True, cached=True)], kills=5, seed=2)
+    kill(yard, [Variation(constellation="p1m1m2c", provided=True, cached=True)], kills=3, seed=2)
 
 
 @pytest.mark.soak

@@ -18,18 +18,18 @@ from tests.reliability.tiny import Tiny, at_once
 
 @pytest.fixture
 def outages(tiny: Tiny, quick_path: Path) -> Outages:
-    return Outages(tiny, quick_path, Random(1), enough=120)
+    return Outages(tiny, quick_path, Random(1), enough=60)
 
 
-def held(outages: Outages, *, least: int = 120) -> None:
+def held(outages: Outages, *, least: int = 60) -> None:
     """Nothing was wrong, and so many states at least have been tried."""
     assert outages.wrong == []
     assert outages.tried >= least
 
 
 def test_what_a_power_failure_leaves_of_a_run_is_gone_on_from(outages: Outages) -> None:
-    outages.first(each=3)
-    held(outages, least=150)
+    outages.first(each=2)
+    held(outages, least=75)
 
 
 def test_a_second_failure_while_somebody_goes_on_is_gone_on_from(outages: Outages) -> None:

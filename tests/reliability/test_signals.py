@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from tests.provider.state import Provider
 from tests.reliability.forks import Forks, forking
 from tests.reliability.record import record
 from tests.reliability.strikes import Strike, sent_s
-from tests.workflows.runs import AS_OF, STABLE, bytes_of, write
+from tests.workflows.runs import AS_OF, STABLE, but_lateness, bytes_of, write
 
 CLAIM = "a run that is sent signals at any point ends with 130 or 143 and can be resumed to the same bytes"
 ONCE, TWICE, THRICE = (signal.SIGINT,), (signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM, signal.SIGINT)
@@ -35,7 +36,7 @@ STAY_S = 0.2
 STUCK_S = 20.0
 FEW, GRACE_S = 6, 0.5
 # On a busy machine the two seconds after a second signal may take longer; the soak measures them.
-ALLOWED_S, PATIENCE_S = 6.0, 30.0
+ALLOWED_S, PATIENCE_S = 12.0, 100.0
 WHOLE = ("--max-items", 40, "--mock", "--mock-errors", 0.2)
 TOLD = re.compile(r"go on with: (.*)")
 
@@ -221,7 +222,7 @@ def test_the_command_that_is_told_can_be_given_to_a_shell(yard: Yard) -> None:
     assert told is not None
     assert {"--max-tokens", "10000000", "--cache-dir", "--grace"} < {*shlex.split(told[1])}
     done = subprocess.run(told[1], shell=True, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, but_lateness(done.stderr)) == (0, "", "")
     assert bytes_of(out, STABLE) == yard.whole("mock")
 
 
@@ -252,6 +253,27 @@ def test_a_review_that_is_sent_signals_goes_on_by_the_command_that_it_told(
     words = shlex.split(told[1] if told else "")
     assert yard.ran(*words[words.index("review") :], log=log) == 1, log.read_text()
     assert (waiting(queue), log.read_text().count("ann has decided it at")) == ([], 2 if signals == THRICE else 3)
+
+
+def undated(run: Path) -> dict[str, bytes]:
+    """Output files without the times at which decisions were made."""
+    return {name: re.sub(rb'"at":"[^"]*"', b"", data) for name, data in bytes_of(run).items()}
+
+
+def test_a_review_killed_twice_goes_on_with_the_same_file_and_decides_nothing_twice(
+    yard: Yard, queue: Path, tmp_path: Path
+) -> None:
+    rows = [{"registration_id": name, "action": "accept"} for name in waiting(queue)]
+    log, decisions = tmp_path / "review.log", write(tmp_path / "decisions.jsonl", rows)
+    copy = Path(shutil.copytree(queue, tmp_path / "copy"))
+    words = ("--decisions", decisions, "--by", "ann")
+    assert yard.ran("review", copy, *words, log=log) == 1, "some cannot be accepted"
+    killed = Strike(at="workflows/review.py:record", nth=3, signals=(signal.SIGKILL,))
+    for _ in range(2):
+        assert yard.ran("review", queue, *words, log=log, strike=killed) == -signal.SIGKILL
+    log.unlink()
+    assert yard.ran("review", queue, *words, log=log) == 1
+    assert (log.read_text().count("ann has decided it at"), undated(queue)) == (4, undated(copy))
 
 
 def test_a_person_can_leave_a_review_and_what_is_decided_is_kept(queue: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from igent.errors import IgentError, JournalError, OptionError
 from igent.store.places import own_place
 from igent.store.scan import scan
+from igent.workflows import RunOptions
 from igent.workflows.begun import require_finished
 from igent.workflows.explain import explain
 from igent.workflows.review import Deciding, review
@@ -87,7 +88,8 @@ def test_a_link_is_followed_once_however_soon_it_leads_elsewhere(tmp_path: Path,
 
 
 def test_a_resumed_run_stays_where_its_link_led_when_it_began(tmp_path: Path) -> None:
-    runs = [Setup().run(tmp_path / name, model="mock", max_items=4, stop_after=1).directory for name in ("a", "b")]
+    setup, options = Setup(), RunOptions(model="mock", mock_latency="haiku", max_items=4)
+    runs = [setup.run(tmp_path / name, stop_at_wait=1, **options).directory for name in ("a", "b")]
     other = bytes_of(runs[1], ["journal"])
     (tmp_path / "latest").symlink_to("a")
     ended = Setup().resume(tmp_path / "latest")

@@ -39,8 +39,8 @@ def modes(directory: Path) -> set[tuple[str, int]]:
 @pytest.mark.usefixtures("permissive")
 def test_files_and_directories_of_a_run_are_its_owners_alone(tmp_path: Path) -> None:
     out = tmp_path / "a/b/run"
-    Setup().run(out, model="mock", max_items=3, stop_after=1)
-    Setup().resume(out)
+    assert Setup().run(out, model="mock", mock_latency="haiku", max_items=3, stop_at_wait=1).stopped is not None
+    assert Setup().resume(out).stopped is None
     assert modes(tmp_path) == {("directory", 0o700), ("file", 0o600)}
 
 

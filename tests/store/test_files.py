@@ -101,6 +101,12 @@ def test_the_manifest_always_describes_the_files_on_disk(steps: list[str]) -> No
         asyncio.run(follow(Path(directory)))
 
 
+async def test_a_document_in_pieces_is_written_piece_by_piece(run: Path) -> None:
+    await outputs(run).publish({"trace.json": (b"%d" % n for n in range(3))}, journal_bytes=7)
+    assert (run / "trace.json").read_bytes() == b"012"
+    assert json.loads((run / "manifest.json").read_bytes())["files"] == manifest_of(run)
+
+
 async def test_lines_are_appended_in_place(run: Path) -> None:
     target = outputs(run)
     await publish(target, [])
@@ -170,7 +176,7 @@ async def test_what_was_spilled_is_seen_with_the_next_publication_and_not_before
 
 async def test_many_rows_in_memory_are_said_to_be_too_many(run: Path) -> None:
     target, seen = outputs(run), []
-    for row in (b" " * (SPILL_BYTES - 1), b"1"):
+    for row in (b" " * (SPILL_BYTES - 4), b"1"):  # with what stands before each
         target.add("matches.json", row)
         seen.append(target.crowded)
     await target.spill()

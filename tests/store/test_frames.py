@@ -83,18 +83,18 @@ def test_garbage_behind_the_last_frame_is_a_torn_tail(garbage: bytes) -> None:
     assert (len(frames), ending.kind, ending.offset_bytes) == (7, "torn", len(FILE))
 
 
-@pytest.mark.parametrize("size", range(len(MAGIC), len(FILE) + 1))
-def test_every_truncation_keeps_exactly_the_whole_frames(size: int) -> None:
-    frames, ending = scan(FILE[:size])
-    whole = sum(end <= size for end in STARTS[1:])
-    assert [frame.payload for frame in frames] == PAYLOADS[:whole]
-    assert ending.offset_bytes == STARTS[whole]
-    assert ending.kind == ("clean" if size == STARTS[whole] else "torn")
+def test_every_truncation_keeps_exactly_the_whole_frames() -> None:
+    for size in range(len(MAGIC), len(FILE) + 1):
+        frames, ending = scan(FILE[:size])
+        whole = sum(end <= size for end in STARTS[1:])
+        assert [frame.payload for frame in frames] == PAYLOADS[:whole], size
+        kind = "clean" if size == STARTS[whole] else "torn"
+        assert (ending.offset_bytes, ending.kind) == (STARTS[whole], kind), size
 
 
-@pytest.mark.parametrize("size", range(len(MAGIC)))
-def test_a_file_cut_within_its_header_is_torn_at_the_start(size: int) -> None:
-    assert scan(FILE[:size])[1] == Ending(kind="torn", offset_bytes=0, problem="incomplete file header")
+def test_a_file_cut_within_its_header_is_torn_at_the_start() -> None:
+    endings = {scan(FILE[:size])[1] for size in range(len(MAGIC))}
+    assert endings == {Ending(kind="torn", offset_bytes=0, problem="incomplete file header")}
 
 
 @pytest.mark.parametrize("number", range(LAST_GROUP))

@@ -270,7 +270,7 @@ asyncio.run(main(*sys.argv[1:]))
 def test_two_processes_write_at_once(path: Path) -> None:
     command = [sys.executable, "-c", _PROCESS, str(path)]
     processes = [subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in "ab"]
-    assert [process.communicate(timeout=30)[0] for process in processes] == ["None\n"] * 2
+    assert [process.communicate(timeout=100)[0] for process in processes] == ["None\n"] * 2
     assert sql(path, "SELECT count(*) FROM replies") == [(600,)]
 
 

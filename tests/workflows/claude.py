@@ -23,7 +23,7 @@ __all__ = ["KEY", "PATIENCE_S", "Talk", "igent", "on_claude", "outcomes_of", "se
 
 KEY = "sk-canary-0123456789"
 # A process imports two SDKs before it does anything, on a machine that may be busy.
-PATIENCE_S = 30.0
+PATIENCE_S = 100.0
 
 
 @dataclass(slots=True)

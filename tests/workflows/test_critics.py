@@ -116,7 +116,7 @@ def test_the_yield_is_the_same_after_an_interruption(tmp_path: Path, whole: RunR
 
 def test_a_stopped_run_goes_on_to_the_same_yield(tmp_path: Path, whole: RunResult) -> None:
     setup = Setup(constellation="p1m1c1_p2m2c2")
-    stopped = setup.run(tmp_path / "run", mock_latency="haiku", stop_after=5, **FAULTY)
+    stopped = setup.run(tmp_path / "run", mock_latency="haiku", stop_at_wait=400, **FAULTY)
     assert counted(stopped)["turns"] != counted(whole)["turns"]
     resumed, parts = counted(setup.resume(tmp_path / "run")), ("turns", "vetoes", "against", "calls")
     assert {part: resumed[part] for part in parts} == {part: counted(whole)[part] for part in parts}

@@ -131,7 +131,7 @@ def test_most_broken_answers_are_repaired_and_none_gets_through(out: Path) -> No
 
 
 def test_a_seed_decides_which_answers_are_broken(tmp_path: Path) -> None:
-    runs = [Setup().run(tmp_path / str(n), model="mock", mock_errors=0.3, seed=n // 2) for n in range(4)]
+    runs = [Setup().run(tmp_path / str(n), model="mock", mock_errors=0.3, seed=n // 2, max_items=30) for n in range(4)]
     audits = [(run.directory / "review.json").read_bytes() for run in runs]
     assert audits[0] == audits[1] != audits[2] == audits[3]
 
@@ -337,7 +337,8 @@ def test_a_directory_that_holds_a_run_is_left_alone(out: Path) -> None:
 def test_the_log_names_no_household_that_did_not_fail(out: Path) -> None:
     Setup().run(out, model="mock")
     log = (out / "run.log").read_text()
-    assert [json.loads(line)["event"] for line in log.splitlines()] == ["started", "finished"]
+    events = [json.loads(line)["event"] for line in log.splitlines()]
+    assert [one for one in events if one != "warning"] == ["started", "finished"]  # a busy machine is warned of
     assert "SPUS" not in log
 
 

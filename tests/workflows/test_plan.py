@@ -143,5 +143,7 @@ async def test_a_survey_counts_hashes_and_lists_what_it_does_not_know(plans: Pla
     settings = plans.settings([rows[0] | {"Zebra": 1}, rows[1] | {"Apple": 2}, rows[2], rows[2]])
     found = await survey(await load(settings), settings)
     assert (found.total, found.unknown_fields) == (4, ("Apple", "Zebra"))
-    assert found.duplicates == {rows[2]["RegistrationNumber"]}
+    assert [row["RegistrationNumber"] for row in rows if found.repeated.has(row["RegistrationNumber"])] == [
+        rows[2]["RegistrationNumber"]
+    ]
     assert len(found.sha256) == 64

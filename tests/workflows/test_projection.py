@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections import defaultdict
 from collections.abc import Collection
 from decimal import Decimal
@@ -247,9 +248,26 @@ def test_every_row_is_of_a_declared_file() -> None:
 
 
 def test_the_trace_shows_each_registration() -> None:
-    document = json.loads(Folded(commit(0, "matched"), commit(1, "review")).projection.trace())
+    document = json.loads(b"".join(Folded(commit(0, "matched"), commit(1, "review")).projection.trace()))
     shown = {event["args"]["registration_id"] for event in document["traceEvents"] if event["ph"] == "X"}
     assert shown == {"R0", "R1"}
+
+
+def test_of_a_committed_registration_less_than_a_kilobyte_stays_in_memory() -> None:
+    projection = Projection(Ledger.opening([SUPPLIER]), lambda _name, _row: None, prices=PRICES)
+    tracemalloc.start()
+    for number in range(101):
+        if number == 1:
+            before, _ = tracemalloc.get_traced_memory()
+        for record in (
+            reply(number, "aa"),
+            call(number),
+            commit(number, "review", audit={"said": f"{number}" * 5_000}),
+        ):
+            projection.fold(record | {"text": f"{number}" * 5_000})
+    grown_bytes = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown_bytes < 100 * 1024
 
 
 def review(number: int, outcome: str, *, held: str | None = None) -> dict[str, Json]:

@@ -110,8 +110,9 @@ def test_a_reply_that_broke_a_rule_is_asked_for_again(tmp_path: Path) -> None:
 
 def test_a_stopped_run_is_gone_on_with_from_its_journal_and_the_cache(tmp_path: Path, plain: RunResult) -> None:
     setup, out = with_cache(tmp_path), tmp_path / "run"
-    setup.run(out, model="mock", mock_latency="haiku", switches=CACHED, stop_after=20)
+    stopped = setup.run(out, model="mock", mock_latency="haiku", switches=CACHED, stop_at_wait=300)
     last = setup.resume(out)
+    assert (stopped.stopped, last.stopped) == ("interrupted", None)
     assert bytes_of(out, STABLE) == bytes_of(plain.directory, STABLE)
     assert hits_and_calls(last) == hits_and_calls(plain)
 

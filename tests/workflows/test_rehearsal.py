@@ -72,13 +72,13 @@ def test_a_run_that_nobody_answers_leaves_what_earlier_ones_taught(fault: Fault 
 
 
 def test_a_run_that_was_stopped_is_held_against_nothing(tmp_path: Path) -> None:
-    with served(Provider()) as url:
+    with served(Provider(plan=listed([*[None] * 20, Fault(kind="status", status=404)]))) as url:
         setup = on_claude(url, cache_dir=tmp_path / "cache")
-        foretold(setup)
-        stopped = setup.run(tmp_path / "run", model=HAIKU, stop_after=5)
+        foretold(setup, max_items=40)
+        stopped = setup.run(tmp_path / "run", model=HAIKU, max_items=40)
         whole = setup.resume(tmp_path / "run")
-    assert stopped.summary["forecast"] is None
-    assert whole.summary["forecast"] is not None
+    assert (stopped.stopped is None, stopped.summary["forecast"]) == (False, None)
+    assert (whole.stopped, whole.summary["forecast"] is None) == (None, False)
 
 
 def test_a_dry_run_asks_nothing_and_leaves_no_run(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from igent.errors import InputError, JournalCorrupt, JournalError, ModelUnavailable, OptionError
+from igent.store.places import locked
 from igent.workflows import Control, Pace, Rim, RunResult, make_settings, start
 from tests.workflows.checker import check
 from tests.workflows.inputs import Inputs
@@ -33,7 +34,7 @@ class Outage:
 @pytest.fixture(scope="module")
 def plenty(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     """More registrations than are admitted at a time."""
-    return many(tmp_path_factory.mktemp("plenty"), times=4)
+    return many(tmp_path_factory.mktemp("plenty"), times=3)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +64,8 @@ def cut_off(out: Path, *, after: int) -> RunResult:
 
 def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(out: Path, plenty: Inputs, whole: RunResult) -> None:
     setup = Setup(inputs=plenty)
-    first = setup.run(out, model="mock", mock_errors=0.2, stop_after=20)
-    assert (first.stopped, 20 <= counts_of(first)["registrations"] < 400) == ("interrupted", True)
+    first = setup.run(out, model="mock", mock_latency="haiku", mock_errors=0.2, stop_at_wait=2_000)
+    assert (first.stopped, 0 < counts_of(first)["registrations"] < 300) == ("interrupted", True)
     last = setup.resume(out)
     assert (last.stopped, counts_of(last)) == (None, counts_of(whole))
     assert bytes_of(out) == bytes_of(whole.directory)
@@ -72,8 +73,8 @@ def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(out: Path, plenty: Inp
 
 
 def test_a_stop_takes_effect_before_everything_admitted_has_been_asked(out: Path) -> None:
-    result = Setup().run(out, model="mock", mock_latency="haiku", stop_after=5)
-    assert (result.stopped, counts_of(result)["registrations"] < 50) == ("interrupted", True)
+    result = Setup().run(out, model="mock", mock_latency="haiku", stop_at_wait=100)
+    assert (result.stopped, counts_of(result).get("registrations", 0) < 50) == ("interrupted", True)
 
 
 @pytest.mark.parametrize("after", [0, 100])
@@ -93,10 +94,10 @@ def test_a_resumed_run_may_go_at_another_pace(out: Path, sample: RunResult) -> N
 
 def test_a_run_can_be_stopped_and_resumed_again_and_again(out: Path, plenty: Inputs, whole: RunResult) -> None:
     setup = Setup(inputs=plenty)
-    done = [counts_of(setup.run(out, model="mock", mock_errors=0.2, stop_after=1))["registrations"]]
-    while done[-1] < 400:
-        done.append(counts_of(setup.resume(out, stop_after=done[-1] + 60))["registrations"])
-    assert len(done) > 1
+    last, processes = setup.run(out, model="mock", mock_latency="haiku", mock_errors=0.2, stop_at_wait=1), 1
+    while last.stopped is not None:
+        last, processes = setup.resume(out, stop_at_wait=800), processes + 1
+    assert processes > 3
     assert bytes_of(out) == bytes_of(whole.directory)
 
 
@@ -197,6 +198,14 @@ def test_an_input_that_is_gone_is_named(tmp_path: Path, out: Path) -> None:
     rows.unlink()
     with pytest.raises(InputError, match=r"registrations\.json"):
         setup.resume(out)
+
+
+def test_a_run_that_another_is_at_work_on_is_left_alone(out: Path) -> None:
+    cut_off(out, after=0)
+    before = bytes_of(out, ["journal", "run.json"])
+    with locked(out), pytest.raises(OptionError, match="another igent is at work"):
+        Setup().resume(out)
+    assert bytes_of(out, ["journal", "run.json"]) == before
 
 
 def test_a_directory_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ def test_its_story_tells_of_the_decision(desk: Desk) -> None:
 
 
 def test_an_unfinished_run_is_to_be_finished_first(tmp_path: Path) -> None:
-    Setup().run(tmp_path / "run", model="mock", mock_latency="haiku", stop_after=5)
+    Setup().run(tmp_path / "run", model="mock", mock_latency="haiku", stop_at_wait=100)
     with pytest.raises(OptionError, match="--resume"):
         Desk(tmp_path / "run").waiting()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,7 @@ from igent.store.journal import Journal
 from igent.workflows import Pace, RunResult
 from tests.workflows.checker import check
 from tests.workflows.inputs import Inputs
-from tests.workflows.runs import AS_OF, SAMPLE, Setup, bytes_of, counts_of, records_of, rows_of, write
-from tests.workflows.test_kill import send_in_the_middle, spawn
+from tests.workflows.runs import SAMPLE, Setup, bytes_of, counts_of, records_of, rows_of, write
 
 CAPACITIES = (20, 3, 9, 30, 2, 12, 5, 8, 10)  # in file order: some suppliers have too little room for all who want them
 
@@ -121,18 +119,6 @@ def test_a_run_stopped_before_all_is_judged_commits_nothing_and_asks_nothing_twi
     assert bytes_of(out, ("matches.json", "review.json")) == bytes_of(whole.directory, ("matches.json", "review.json"))
     asked = [(record["n"], record["request"]) for record in records_of(last.directory) if record["t"] == "reply"]
     assert len(asked) == len({*asked})
-
-
-def test_a_process_killed_while_it_judges_goes_on_to_the_same_bytes(out: Path, scarce: Setup, whole: RunResult) -> None:
-    given = scarce.inputs
-    files = ["--registrations", given.registrations, "--offers", given.offers, "--incentives", given.incentives]
-    process = spawn(scarce.constellation, "--mock", "--mock-latency", "haiku", "--as-of", AS_OF, "--out", out, *files)
-    send_in_the_middle(process, out / "journal", signal.SIGKILL, grown_bytes=8_000)
-    kept = [record["t"] for record in records_of(out)]
-    assert 0 < kept.count("reply") < 50
-    assert "commit" not in kept
-    scarce.resume(out)
-    assert bytes_of(out) == bytes_of(whole.directory)
 
 
 def test_places_are_held_for_reviews_as_for_matches(out: Path, scarce: Setup) -> None:

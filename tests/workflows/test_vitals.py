@@ -129,7 +129,7 @@ def test_what_a_finished_run_has_told_stays_when_it_is_resumed(tmp_path: Path) -
 
 
 def test_a_resumed_run_draws_every_process_and_sums_up_the_last(tmp_path: Path) -> None:
-    stopped = Setup().run(tmp_path / "run", model="mock", pace=Pace(concurrency=1), stop_after=5)
+    stopped = Setup().run(tmp_path / "run", model="mock", mock_latency="haiku", stop_at_wait=100)
     first = counters_of(tmp_path / "run")
     ended = Setup().resume(tmp_path / "run")
     assert stopped.stopped is not None
