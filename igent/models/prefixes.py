@@ -96,7 +96,8 @@ class PrefixModel:
     seconds. The one that goes first keeps the others waiting until its first byte, and three seconds at most;
     one that is alone with its prefix has it kept for those to come, of `registrations` in all, as far as prefixes have
     come again so far. Else it waits `company_s` for others, who may still be looked up in a cache of replies.
-    Within blocks of `block` registrations the inner model is given those with the same candidates one after another.
+    Within blocks of `block` registrations the inner model is given those with the same candidates one after another,
+    and those first for which others wait, if they are to go `ahead`.
     """
 
     def __init__(
@@ -108,9 +109,10 @@ class PrefixModel:
         block: int,
         registrations: int = 0,
         company_s: float = 0.0,
+        ahead: bool = True,
     ) -> None:
         self._inner, self._minimums, self._clock, self._block = inner, minimums, clock, block
-        self._registrations, self._company_s = registrations, company_s
+        self._registrations, self._company_s, self._ahead = registrations, company_s, ahead
         self._habits: dict[CacheLevel, Habit] = {"system": Habit(), "shared": Habit()}
         self._prefixes: dict[str, Prefix] = {}
         self._swept_s = clock()
@@ -133,7 +135,7 @@ class PrefixModel:
             call.leave(self._clock())
             levels = frozenset(part.level for part in call.marked)
             # Others wait for the one that goes first, here where the gate does not see them.
-            priority = self._priority(request, group) - (_AHEAD if call.led else 0)
+            priority = self._priority(request, group) - (_AHEAD if self._ahead and call.led else 0)
             async with aclosing(self._inner.stream(replace(request, cache_at=levels, priority=priority))) as events:
                 async for event in events:
                     if isinstance(event, Sent):

@@ -27,6 +27,8 @@ __all__ = ["Providers", "look_at_cache", "open_providers", "replies_path"]
 
 # Longer than it takes to look up a window's worth of replies on disk, and a fortieth of a call.
 _COMPANY_S = 0.025
+# Calls in flight that leave places for those who wait for a prefix, once it is kept.
+_MANY = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,8 @@ async def open_providers(session: Session, purse: Purse | None, halt: Halt) -> A
                 clock=session.rim.monotonic,
                 block=max(1, session.pace.window // 4),
                 registrations=session.survey.total,
+                # With few calls in flight it would be their own registrations' other calls that wait.
+                ahead=(session.pace.concurrency or _MANY) >= _MANY,
                 company_s=_COMPANY_S,
             )
         if (batch := session.constellation.optimization.batch).max_items > 1:
