@@ -20,6 +20,7 @@ __all__ = ["COSTS_HEADER", "Costs", "bill_of", "costs_line"]
 
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 _COLUMNS = ("registration_id", "calls", "cache_hits", *_COUNTS, "estimated", "cost_usd")
+_NOTHING = Bill()
 COSTS_HEADER: bytes = ",".join(_COLUMNS).encode() + b"\n"
 
 
@@ -46,7 +47,7 @@ class Costs:
     @property
     def bill(self) -> Bill:
         """What all calls took and cost, for a budget to go on from."""
-        return _together(row.made.bill for row in self._rows.values())
+        return _together(row.bill for row in self._rows.values())
 
     def as_record(self) -> dict[str, Json]:
         """The part of `run.json` about money: dollars to six decimals, null where a call among them has no price."""
@@ -54,7 +55,7 @@ class Costs:
         return {
             "usage": bill.usage.as_record(),
             "cost_usd": usd_text(bill.usd),
-            "unpriced_models": [*sorted({model for (_, _, model), row in rows if row.made.bill.usd is None})],
+            "unpriced_models": [*sorted({model for (_, _, model), row in rows if row.bill.usd is None})],
             "agents": [
                 {"agent": agent, "kind": kind, "model": model, **row.as_record()} for (agent, kind, model), row in rows
             ],
@@ -95,8 +96,8 @@ class _Sum:
     calls: int = 0
     bill: Bill = field(default_factory=Bill)
 
-    def add(self, call: Usage, price: Price | None, *, calls: int = 1) -> None:
-        self.calls += calls
+    def add(self, call: Usage, price: Price | None) -> None:
+        self.calls += 1
         self.bill += Bill.of(call, price)
 
 
@@ -104,28 +105,35 @@ class _Sum:
 class _Row:
     """The calls of one agent to one model.
 
-    Of those `made`, some `ended` by themselves and some were `stopped` after their answer; `hits` are those that the
-    response cache saved. `cached` is what the prompt cache was used for, with the saving in the place of a cost.
+    Of the `calls` that were made some `ended` by themselves, some were `stopped` after their answer and some `failed`;
+    `hits` are those that the response cache saved. `cached` is what the prompt cache was used for, with the saving in
+    the place of a cost.
     """
 
     price: Price | None
-    made: _Sum = field(default_factory=_Sum)
+    calls: int = 0
     ended: _Sum = field(default_factory=_Sum)
     stopped: _Sum = field(default_factory=_Sum)
+    failed: _Sum = field(default_factory=_Sum)
     hits: _Sum = field(default_factory=_Sum)
     cached: Bill = field(default_factory=Bill)
 
     def add(self, call: CallFacts) -> None:
-        """Add one call to the sums that it belongs to."""
+        """Add one call to the sum that it belongs to."""
         usage, price = call.usage, self.price
         if call.saved is not None:
             self.hits.add(call.saved, price)
             return
-        self.made.add(usage, price, calls=call.calls)
+        self.calls += call.calls
+        answered = self.stopped if call.cut else self.ended
+        (answered if call.fault is None else self.failed).add(usage, price)
         if usage.cache_read_tokens or usage.cache_write_tokens or usage.cache_write_1h_tokens:
             self.cached += Bill(usage=usage, usd=saved_by_cache_usd(usage, price) if price else None)
-        if call.fault is None:
-            (self.stopped if call.cut else self.ended).add(usage, price)
+
+    @property
+    def bill(self) -> Bill:
+        """What the calls that were made took."""
+        return self.ended.bill + self.stopped.bill + self.failed.bill
 
     @property
     def early_stop_usd(self) -> Decimal | None:
@@ -140,8 +148,8 @@ class _Row:
 
     def as_record(self) -> dict[str, Json]:
         """Calls that were made, replies from the response cache, tokens and dollars."""
-        bill = self.made.bill
-        counts: dict[str, Json] = {"calls": self.made.calls, "cache_hits": self.hits.calls}
+        bill = self.bill
+        counts: dict[str, Json] = {"calls": self.calls, "cache_hits": self.hits.calls}
         return {**counts, "usage": bill.usage.as_record(), "cost_usd": usd_text(bill.usd)}
 
 
@@ -163,7 +171,8 @@ def costs_line(registration_id: str, calls: Sequence[CallFacts], prices: PriceTa
 
 
 def _together(bills: Iterable[Bill]) -> Bill:
-    return sum(bills, start=Bill())
+    several = iter(bills)
+    return sum(several, start=next(several, _NOTHING))
 
 
 def _total(amounts: Iterable[Decimal | None]) -> Decimal | None:

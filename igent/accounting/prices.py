@@ -112,9 +112,10 @@ class PriceTable:
 
         `openai:NAME`, a model at an endpoint, has a price of its own before that of the NAME.
         """
-        for name in (model, model.removeprefix("openai:")):
-            dated = _DATED_NAME.fullmatch(name)
-            if price := self.prices.get(name) or (self.prices.get(dated[1]) if dated else None):
+        for name in dict.fromkeys((model, model.removeprefix("openai:"))):
+            if price := self.prices.get(name):
+                return price
+            if (dated := _DATED_NAME.fullmatch(name)) and (price := self.prices.get(dated[1])):
                 return price
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from igent.accounting.calls import CallFacts
 from igent.accounting.prices import prompt_tokens
@@ -39,10 +39,6 @@ class Sums:
         """Their variance as a share of their mean's square."""
         return max(self.squares * self.count / self.total**2 - 1, 0.0) if self.total else 0.0
 
-    def plus(self, value: float) -> Sums:
-        """These and one more."""
-        return Sums(self.count + 1, self.total + value, self.squares + value * value)
-
 
 def kind(first: str, *, noted: bool) -> str:
     """What a registration is held against others by: who was asked first about it, and whether it has a note."""
@@ -53,7 +49,7 @@ class Seen:
     """Folds the calls of a run, and tells what they were like."""
 
     def __init__(self, sums: Mapping[str, Sums] | None = None) -> None:
-        self._sums = dict(sums or {})
+        self._sums = {name: [one.count, one.total, one.squares] for name, one in (sums or {}).items()}
 
     def add(self, facts: CallFacts, *, prompt_chars: int) -> None:
         """Add one call. A reply from the response cache counts as what it once took; no replayed one has a time."""
@@ -82,16 +78,16 @@ class Seen:
 
     def of(self, *what: str) -> Sums:
         """An agent's "output tokens" or "seconds" on a model, or a model's "prompt tokens" or "prompt characters"."""
-        return self._sums.get(": ".join(what), Sums())
+        return Sums(*self._sums.get(": ".join(what), ()))
 
     @property
     def answers(self) -> int:
         """How many calls were answered, by whoever was called and not from a cache."""
-        return round(sum(sums.count for name, sums in self._sums.items() if name.endswith(": seconds")))
+        return round(sum(count for name, (count, *_) in self._sums.items() if name.endswith(": seconds")))
 
     def as_record(self) -> dict[str, Json]:
         """The JSON form: by what was counted how often, the sum and the sum of squares, to six decimals."""
-        return {name: [round(number, 6) for number in astuple(sums)] for name, sums in sorted(self._sums.items())}
+        return {name: [round(number, 6) for number in sums] for name, sums in sorted(self._sums.items())}
 
     @classmethod
     def from_record(cls, record: Json) -> Seen:
@@ -102,7 +98,10 @@ class Seen:
         raise ValueError(f"a record of earlier calls cannot be {record!r}")
 
     def _add(self, value: float, *what: str) -> None:
-        self._sums[": ".join(what)] = self.of(*what).plus(value)
+        sums = self._sums.setdefault(": ".join(what), [0, 0, 0])
+        sums[0] += 1
+        sums[1] += value
+        sums[2] += value * value
 
 
 def _is_paid_for(facts: CallFacts) -> bool:

@@ -53,17 +53,17 @@ class Timeline:
         index = len(self._heads)
         self._heads.append((name, kind, parent))
         self._ends.append(None)
-        self._starts.append(_us(self._clock()))
+        self._starts.append(round(self._clock() * 1e6))
         return index
 
     def close(self, index: int) -> None:
         """End a span now."""
-        self._ends[index] = _us(self._clock())
+        self._ends[index] = round(self._clock() * 1e6)
 
     @property
     def spans(self) -> tuple[Span, ...]:
         """Every span so far; those still open end at one reading of the clock, now."""
-        now = _us(self._clock())
+        now = round(self._clock() * 1e6)
         return tuple(
             Span(name, kind, start, now if end is None else end, parent)
             for (name, kind, parent), start, end in zip(self._heads, self._starts, self._ends, strict=True)
@@ -71,8 +71,14 @@ class Timeline:
 
     def record(self) -> list[Json]:
         """The spans for the journal, each `[name, 1 if wait else 0, start, duration, parent]`."""
-        return [[name, int(kind == "wait"), start, end - start, up] for name, kind, start, end, up in self.spans]
+        now = round(self._clock() * 1e6)
+        return [
+            [name, int(kind == "wait"), start, (now if end is None else end) - start, parent]
+            for (name, kind, parent), start, end in zip(self._heads, self._starts, self._ends, strict=True)
+        ]
 
+
+_PARTS = 5  # of a span in a record
 
 _Place: TypeAlias = tuple[Timeline, int]  # the index of the span under which others open; -1 is above every root
 _current: ContextVar[_Place | None] = ContextVar("igent_timing_place", default=None)
@@ -122,14 +128,14 @@ def spans_from_record(record: Sequence[Json]) -> tuple[Span, ...]:
 
 
 def _span_from(row: Json, index: int) -> Span:
-    match row:
-        case [str(name), 0 | 1 as wait, int(start), int(duration), int(parent)] if (
-            duration >= 0 and -1 <= parent < index
+    # Unpacked and compared: a `match` of the same pattern takes eight times as long, fifteen times a registration.
+    if isinstance(row, list) and len(row) == _PARTS:
+        name, wait, start, duration, parent = row
+        if (
+            isinstance(name, str)
+            and (wait == 0 or wait == 1)
+            and (isinstance(start, int) and isinstance(duration, int) and isinstance(parent, int))
+            and (duration >= 0 and -1 <= parent < index)
         ):
             return Span(name, "wait" if wait else "work", start, start + duration, parent)
-        case _:
-            raise ValueError(f"span {index} of a record cannot be {row!r}")
-
-
-def _us(seconds: float) -> int:
-    return round(seconds * 1e6)
+    raise ValueError(f"span {index} of a record cannot be {row!r}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import ceil
 from typing import NamedTuple, TypeAlias
@@ -15,7 +16,11 @@ from igent.printable import visible
 __all__ = ["CSV_HEADER", "Split", "TimingRow", "csv_cell", "csv_line", "percentile", "timing_row", "work_and_wait"]
 
 _Interval: TypeAlias = tuple[int, int]  # from and to, in microseconds
-_Places: TypeAlias = Sequence[tuple[frozenset[str], Span]]
+_Places: TypeAlias = Mapping[str, Sequence[tuple[int, _Interval]]]
+
+# The spans inside which others are looked for, each a bit: a number says which of them are around a span.
+_ROOT, _PHASE1, _PHASE2, _TALK = 1, 2, 4, 8
+_BITS = {"registration": _ROOT, "phase1": _PHASE1, "phase2": _PHASE2, "conversation": _TALK}
 
 
 class Split(NamedTuple):
@@ -34,9 +39,10 @@ def work_and_wait(spans: Sequence[Span]) -> tuple[Split, ...]:
     waits: list[list[_Interval]] = [[] for _ in spans]
     for index, one in enumerate(spans):
         if one.kind == "wait":
-            for outer in (index, *_ancestors(spans, index)):
+            waits[index].append((one.start_us, one.end_us))
+            for outer in _ancestors(spans, index):
                 waits[outer].append(_clipped(one, spans[outer]))
-    return tuple(_split(one, waited) for one, waited in zip(spans, waits, strict=True))
+    return tuple(_split(one, _covered_us(waited)) for one, waited in zip(spans, waits, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +83,11 @@ _SPLITS = re.compile(r'[,;|"]')
 def timing_row(registration_id: str, spans: Sequence[Span]) -> TimingRow:
     """The times of one registration as `TimingRow` defines them; a part that did not happen took 0 seconds."""
     places = _places(spans)
-    talk1, talk2 = _conversation_us(places, "phase1"), _conversation_us(places, "phase2")
-    update1, update2 = (_covered_us(_inside(places, "registration", name)) for name in ("allocate", "order"))
-    write1 = _covered_us(_inside(places, "phase1", "journal"))
-    write2 = _covered_us(_inside(places, "phase2", "journal") + _inside(places, "registration", "commit"))
-    calls = _inside(places, "model")
+    talk1, talk2 = _conversation_us(places, _PHASE1), _conversation_us(places, _PHASE2)
+    update1, update2 = (_covered_us(_inside(places, _ROOT, name)) for name in ("allocate", "order"))
+    write1 = _covered_us(_inside(places, _PHASE1, "journal"))
+    write2 = _covered_us(_inside(places, _PHASE2, "journal") + _inside(places, _ROOT, "commit"))
+    calls = _inside(places, 0, "model")
     return TimingRow(
         registration_id=registration_id,
         phase1_total_seconds=(talk1 + update1 + write1) / 1e6,
@@ -92,7 +98,7 @@ def timing_row(registration_id: str, spans: Sequence[Span]) -> TimingRow:
         phase2_agent_conversation_seconds=talk2 / 1e6,
         phase2_capacity_update_seconds=update2 / 1e6,
         phase2_file_write_seconds=write2 / 1e6,
-        turn_wait_seconds=_covered_us(_inside(places, "registration", "turn")) / 1e6,
+        turn_wait_seconds=_covered_us(_inside(places, _ROOT, "turn")) / 1e6,
         total_seconds=(max(end for _, end in calls) - min(start for start, _ in calls)) / 1e6 if calls else 0.0,
     )
 
@@ -119,13 +125,17 @@ def _ancestors(spans: Sequence[Span], index: int) -> Iterator[int]:
 
 
 def _clipped(one: Span, outer: Span) -> _Interval:
+    if outer.start_us <= one.start_us and one.end_us <= outer.end_us:  # nearly always
+        return one.start_us, one.end_us
     start = max(one.start_us, outer.start_us)
     return start, max(start, min(one.end_us, outer.end_us))
 
 
 def _covered_us(intervals: Sequence[_Interval]) -> int:
-    if len(intervals) < 2:  # nearly always
-        return sum(end - start for start, end in intervals)
+    if len(intervals) == 1:  # nearly always
+        return intervals[0][1] - intervals[0][0]
+    if not intervals:
+        return 0
     covered, reach = 0, min(intervals)[0]
     for start, end in sorted(intervals):
         if end > reach:
@@ -134,27 +144,28 @@ def _covered_us(intervals: Sequence[_Interval]) -> int:
     return covered
 
 
-def _split(one: Span, waited: Sequence[_Interval]) -> Split:
-    wait_us = _covered_us(waited)
+def _split(one: Span, wait_us: int) -> Split:
     return Split(one.duration_us - wait_us, wait_us)
 
 
-def _places(spans: Sequence[Span]) -> list[tuple[frozenset[str], Span]]:
-    """Each span with the names of those around it; a parent stands before its children."""
-    around: list[frozenset[str]] = []
-    for one in spans:
-        around.append(around[one.parent] | {spans[one.parent].name} if one.parent >= 0 else frozenset())
-    return [*zip(around, spans, strict=True)]
+def _places(spans: Sequence[Span]) -> _Places:
+    """The times of the spans of each name, with the bits of those around them; a parent stands before its children."""
+    inside: list[int] = []
+    places: defaultdict[str, list[tuple[int, _Interval]]] = defaultdict(list)
+    for name, _, start, end, parent in spans:
+        around = inside[parent] if parent >= 0 else 0
+        inside.append(around | _BITS.get(name, 0))
+        places[name].append((around, (start, end)))
+    return places
 
 
-def _inside(places: _Places, *path: str) -> list[_Interval]:
-    """The times of the spans named by the last of `path`, below spans of all the names before it."""
-    *outer, name = path
-    return [(one.start_us, one.end_us) for around, one in places if one.name == name and around.issuperset(outer)]
+def _inside(places: _Places, around: int, name: str) -> list[_Interval]:
+    """The times of the spans of a name that have all of `around` around them."""
+    return [times for bits, times in places.get(name, ()) if bits & around == around]
 
 
-def _conversation_us(places: _Places, phase: str) -> int:
-    waits = [wait for name in ("journal", "slot") for wait in _inside(places, phase, "conversation", name)]
+def _conversation_us(places: _Places, phase: int) -> int:
+    waits = _inside(places, phase | _TALK, "journal") + _inside(places, phase | _TALK, "slot")
     talks = _inside(places, phase, "conversation")
     return max(_covered_us(talks + waits) - _covered_us(waits), 0)
 

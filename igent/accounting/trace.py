@@ -12,21 +12,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush, heappushpop
+from heapq import heappop, heappush, heapreplace
+from typing import NamedTuple, cast
 
 from igent import codec
-from igent.accounting.spans import Span
+from igent.accounting.spans import Span, spans_from_record
 from igent.accounting.timing import work_and_wait
 from igent.accounting.vitals import Sample
 from igent.domain.records import Json
 
-__all__ = ["FIRST", "SLOWEST", "TraceSelection", "trace_document"]
+__all__ = ["FIRST", "SLOWEST", "Shown", "TraceSelection", "trace_document"]
 
-# At 17 spans each these are 187,000 events: 27 MB of JSON, twice that in memory and 2 s while it is made.
+# At 17 spans each these are 187,000 events: 27 MB of JSON, of which 6 MB of packed spans are in memory.
 FIRST = 10_000
 SLOWEST = 1_000
 
+# Some hundred events: worth a write of their own.
+_PIECE_BYTES = 2**16
+
 _PID = 1
+
+
+class Shown(NamedTuple):
+    """A registration in the trace; its spans, of which the first starts at `start_us`, are packed: as values they take
+    five times the memory."""
+
+    registration_id: str
+    start_us: int
+    packed: str
+
+    @classmethod
+    def of(cls, registration_id: str, record: Sequence[Json]) -> Shown:
+        """From the spans as `Timeline.record` gives them."""
+        starts = (cast("list[int]", row)[2] for row in record)
+        return cls(registration_id, min(starts, default=0), _packed(record))
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Its spans. Raises `ValueError` for what no timeline has recorded."""
+        return spans_from_record(cast("list[Json]", codec.load(self.packed)))
 
 
 class TraceSelection:
@@ -35,51 +59,79 @@ class TraceSelection:
     def __init__(self, *, first: int = FIRST, slowest: int = SLOWEST) -> None:
         self._first_bound, self._slowest_bound = first, slowest
         self._count = 0
-        self._first: list[tuple[str, Sequence[Span]]] = []
-        self._slowest: list[tuple[float, int, str, Sequence[Span]]] = []
+        self._first: list[Shown] = []
+        self._slowest: list[tuple[float, int, Shown]] = []
 
-    def add(self, registration_id: str, total_seconds: float, *, spans: Sequence[Span]) -> None:
-        """Offer one registration; of two that took equally long the earlier one stays."""
+    def add(self, registration_id: str, total_seconds: float, *, spans: Sequence[Json]) -> None:
+        """Offer one registration with its recorded spans; of two that took equally long the earlier one stays."""
         self._count += 1
         if len(self._first) < self._first_bound:
-            self._first.append((registration_id, spans))
-            return
-        entry = (total_seconds, -self._count, registration_id, spans)
-        if len(self._slowest) < self._slowest_bound:
-            heappush(self._slowest, entry)
-        else:
-            heappushpop(self._slowest, entry)
+            self._first.append(Shown.of(registration_id, spans))
+        elif len(self._slowest) < self._slowest_bound:
+            heappush(self._slowest, (total_seconds, -self._count, Shown.of(registration_id, spans)))
+        elif self._slowest and total_seconds > self._slowest[0][0]:
+            heapreplace(self._slowest, (total_seconds, -self._count, Shown.of(registration_id, spans)))
 
-    def chosen(self) -> list[tuple[str, Sequence[Span]]]:
+    def chosen(self) -> list[Shown]:
         """The first registrations as they came, then the others, slowest first."""
-        rest = sorted(self._slowest, key=lambda entry: entry[:2], reverse=True)
-        return [*self._first, *((registration_id, spans) for _, _, registration_id, spans in rest)]
+        return [*self._first, *(shown for _, _, shown in sorted(self._slowest, reverse=True))]
 
 
-def trace_document(registrations: Iterable[tuple[str, Sequence[Span]]], samples: Sequence[Sample] = ()) -> bytes:
-    """The JSON document of these registrations' spans, and of memory and lag as `samples` have them.
+def trace_document(registrations: Iterable[Shown], samples: Sequence[Sample] = ()) -> Iterator[bytes]:
+    """The JSON document of these registrations' spans, and of memory and lag as `samples` have them, in pieces.
 
-    Times are in microseconds from the earliest of all. Each event is written out at once: as values, those of 11,000
-    registrations would take hundreds of megabytes.
+    Times are in microseconds from the earliest of all. As values, the events of 11,000 registrations would take
+    hundreds of megabytes.
     """
-    drawn = [(registration_id, spans) for registration_id, spans in registrations if spans]
-    drawn.sort(key=lambda one: _start_us(one[1]))
-    origin_us = min([*(_start_us(spans) for _, spans in drawn[:1]), *(one.at_us for one in samples[:1])], default=0)
-    lanes, document = _Lanes(), bytearray()
-    for registration_id, spans in drawn:
-        local = _local_lanes(spans)
-        taken = lanes.take(max(local) + 1, start_us=_start_us(spans), end_us=max(one.end_us for one in spans))
-        for one, split, lane in zip(spans, work_and_wait(spans), local, strict=True):
-            args: dict[str, Json] = {"registration_id": registration_id, "kind": one.kind}
-            args |= {"work_s": split.work_us / 1e6, "wait_s": split.wait_us / 1e6}
-            event = _event(one, lane=taken[lane], origin_us=origin_us, args=args)
-            document += b",\n" + codec.dump(event)
+    drawn = sorted((shown for shown in registrations if shown.packed != _packed([])), key=lambda shown: shown.start_us)
+    piece, separator = bytearray(b'{"displayTimeUnit":"ms","traceEvents":['), b"\n"
+    for events in _events(drawn, samples):
+        piece += separator + codec.dump(events)[1:-1]
+        separator = b",\n"
+        if len(piece) >= _PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece + b"\n]}\n")
+
+
+def _events(drawn: Sequence[Shown], samples: Sequence[Sample]) -> Iterator[list[Json]]:
+    """The events of each registration, of each look at a process, and of each lane."""
+    origin_us = min([*(one.start_us for one in drawn[:1]), *(one.at_us for one in samples[:1])], default=0)
+    lanes = _Lanes()
+    for one in drawn:
+        yield _drawn(one, lanes, origin_us=origin_us)
     for sample in samples:
-        document += b"".join(b",\n" + codec.dump(one) for one in _counters(sample, origin_us=origin_us))
-    names = b",\n".join(codec.dump(_thread_name(lane)) for lane in range(lanes.count))
-    if not names:
-        del document[:2]  # nothing stands before the first comma
-    return b'{"displayTimeUnit":"ms","traceEvents":[\n' + names + document + b"\n]}\n"
+        yield _counters(sample, origin_us=origin_us)
+    yield from ([_thread_name(lane)] for lane in range(lanes.count))
+
+
+def _drawn(shown: Shown, lanes: _Lanes, *, origin_us: int) -> list[Json]:
+    """The spans of one registration, in lanes that it takes."""
+    spans = shown.spans
+    local = _local_lanes(spans)
+    taken = lanes.take(max(local) + 1, start_us=shown.start_us, end_us=max(one.end_us for one in spans))
+    return [
+        {
+            "name": one.name,
+            "ph": "X",
+            "pid": _PID,
+            "tid": taken[lane] + 1,
+            "ts": one.start_us - origin_us,
+            "dur": one.end_us - one.start_us,
+            "args": {
+                "registration_id": shown.registration_id,
+                "kind": one.kind,
+                "work_s": split.work_us / 1e6,
+                "wait_s": split.wait_us / 1e6,
+            },
+        }
+        for one, split, lane in zip(spans, work_and_wait(spans), local, strict=True)
+    ]
+
+
+def _packed(record: Sequence[Json]) -> str:
+    # As text: what `dump` gives keeps its first 4 kB of memory as long as it lives.
+    return codec.dump(record).decode()
 
 
 def _local_lanes(spans: Sequence[Span]) -> list[int]:
@@ -91,8 +143,7 @@ def _local_lanes(spans: Sequence[Span]) -> list[int]:
         for stack in open_in:
             while stack and spans[stack[-1]].end_us <= spans[index].start_us:
                 stack.pop()
-        above = {*_ancestors(spans, index)}
-        home = (lane for lane, stack in enumerate(open_in) if _fits(spans, index, stack, above))
+        home = (lane for lane, stack in enumerate(open_in) if not stack or _fits(spans, index, stack[-1]))
         lane_of[index] = next(home, len(open_in))
         if lane_of[index] == len(open_in):
             open_in.append([])
@@ -100,9 +151,9 @@ def _local_lanes(spans: Sequence[Span]) -> list[int]:
     return lane_of
 
 
-def _fits(spans: Sequence[Span], index: int, stack: Sequence[int], above: set[int]) -> bool:
-    """Whether a span may lie on top of a lane's open spans: on nothing, or inside one of those around it."""
-    return not stack or (stack[-1] in above and spans[index].end_us <= spans[stack[-1]].end_us)
+def _fits(spans: Sequence[Span], index: int, top: int) -> bool:
+    """Whether a span may lie on top of a lane's last open one: inside it, where that is one of those around it."""
+    return spans[index].end_us <= spans[top].end_us and top in _ancestors(spans, index)
 
 
 def _ancestors(spans: Sequence[Span], index: int) -> Iterator[int]:
@@ -131,21 +182,13 @@ class _Lanes:
         return taken
 
 
-def _event(one: Span, *, lane: int, origin_us: int, args: dict[str, Json]) -> dict[str, Json]:
-    start_us = one.start_us
-    times: dict[str, Json] = {"ts": start_us - origin_us, "dur": one.end_us - start_us}
-    return {"name": one.name, "ph": "X", "pid": _PID, "tid": lane + 1, **times, "args": args}
-
-
-def _counters(sample: Sample, *, origin_us: int) -> Iterator[Json]:
+def _counters(sample: Sample, *, origin_us: int) -> list[Json]:
     at: dict[str, Json] = {"ph": "C", "pid": _PID, "ts": sample.at_us - origin_us}
-    yield {"name": "memory", **at, "args": {"MiB": round(sample.memory_bytes / 2**20, 3)}}
-    yield {"name": "event loop lag", **at, "args": {"ms": sample.lag_us / 1e3}}
+    return [
+        {"name": "memory", **at, "args": {"MiB": round(sample.memory_bytes / 2**20, 3)}},
+        {"name": "event loop lag", **at, "args": {"ms": sample.lag_us / 1e3}},
+    ]
 
 
 def _thread_name(lane: int) -> Json:
     return {"name": "thread_name", "ph": "M", "pid": _PID, "tid": lane + 1, "args": {"name": f"lane {lane + 1:04}"}}
-
-
-def _start_us(spans: Sequence[Span]) -> int:
-    return min(one.start_us for one in spans)

@@ -13,7 +13,7 @@ __all__ = ["LAG_S", "MEMORY_BYTES", "SAMPLES", "Sample", "Vitals", "Warned", "sa
 # Eight minutes at two a second before any is merged; at most 30 kB of journal and 200 kB of trace.
 SAMPLES = 1024
 
-# Several times what 100,000 registrations take; more is a leak, or a run that wants another machine.
+# Seven times what a million registrations take; more is a leak, or an earlier run of that size to be held against.
 MEMORY_BYTES = 2**30
 
 # A tenth of what a match may take: from there on the waiting shows in the times of registrations.

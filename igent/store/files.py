@@ -10,23 +10,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from igent.codec import dump_pretty
 from igent.domain.records import Json
 from igent.store.disk import DISK, Disk
 from igent.store.places import TEMPORARY, disk_errors, make_place
 
-__all__ = ["Outputs", "SPILL_BYTES"]
+__all__ = ["Document", "Outputs", "SPILL_BYTES"]
 
 _MANIFEST = "manifest.json"
 _PART = ".igent.part"
 
 # Some thousand registrations' rows: enough to write in large pieces, and little beside what a run needs anyway.
 SPILL_BYTES = 8 * 2**20
+
+Document: TypeAlias = bytes | Iterable[bytes]
 
 
 @contextmanager
@@ -54,7 +57,7 @@ class _Sum:
         self.length_bytes = len(data)
         self._hash = hashlib.sha256(data)
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | bytearray) -> None:
         self.length_bytes += len(data)
         self._hash.update(data)
 
@@ -71,17 +74,20 @@ class _Array:
     Rows go to a part file beside it; publishing copies that inside the kernel and closes the copy.
     """
 
+    BEFORE, BEHIND = b",\n", b""
+
     def __init__(self, path: Path, disk: Disk) -> None:
         self._path, self._part, self._disk = path, path.with_name(path.name + _PART), disk
         self._body = _Sum()
         self._published_bytes = -1
 
-    def write(self, rows: Sequence[bytes]) -> None:
+    def write(self, rows: bytearray) -> None:
         if not self._body.length_bytes:
             _extend(self._part, self._body, b"[", self._disk)
         if rows:
-            separator = b",\n" if self._body.length_bytes > 1 else b"\n"
-            _extend(self._part, self._body, separator + b",\n".join(rows), self._disk)
+            if self._body.length_bytes == 1:
+                del rows[:1]  # no comma stands before the first row
+            _extend(self._part, self._body, rows, self._disk)
 
     def publish(self) -> None:
         if self._body.length_bytes != self._published_bytes:
@@ -105,15 +111,17 @@ class _Lines:
     """A file of lines; a part file until its first publication, which replaces what an earlier run left there, and then
     extended in place, so that it may be ahead of the manifest."""
 
+    BEFORE, BEHIND = b"", b"\n"
+
     def __init__(self, path: Path, header: bytes, disk: Disk) -> None:
         self._path, self._part, self._disk = path, path.with_name(path.name + _PART), disk
-        self._header = [header] if header else []
+        self._header = header + b"\n" if header else b""
         self._body = _Sum()
         self._begun = self._published = False
 
-    def write(self, rows: Sequence[bytes]) -> None:
-        lines = b"".join(row + b"\n" for row in (rows if self._begun else [*self._header, *rows]))
-        if lines or not self._begun:
+    def write(self, rows: bytearray) -> None:
+        if rows or not self._begun:
+            lines = rows if self._begun else self._header + rows
             _extend(self._path if self._published else self._part, self._body, lines, self._disk)
             self._begun = True
 
@@ -145,8 +153,7 @@ class Outputs:
         self._directory, self._disk = directory, disk
         self._files: dict[str, _Array | _Lines] = {name: _Array(directory / name, disk) for name in arrays}
         self._files |= {name: _Lines(directory / name, header, disk) for name, header in lines.items()}
-        self._pending: dict[str, list[bytes]] = {name: [] for name in self._files}
-        self._pending_bytes = 0
+        self._pending = {name: bytearray() for name in self._files}
         self._documents: dict[str, dict[str, Json]] = {}
         self._busy = False
         with disk_errors(directory):
@@ -155,23 +162,24 @@ class Outputs:
     @property
     def crowded(self) -> bool:
         """Whether so many rows wait in memory that they should be written, be it to part files."""
-        return self._pending_bytes >= SPILL_BYTES
+        return sum(map(len, self._pending.values())) >= SPILL_BYTES
 
     def add(self, name: str, row: bytes) -> None:
         """Keep one serialized JSON row of an array, or one line without its newline, for the next publication."""
-        self._pending[name].append(row)
-        self._pending_bytes += len(row)
+        file = self._files[name]
+        self._pending[name] += file.BEFORE + row + file.BEHIND
 
     async def spill(self) -> None:
         """Move the rows in memory to the part files, where nobody sees them yet; does nothing during a publication."""
         if not self._busy:
             await self._in_thread(self._write_rows)
 
-    async def publish(self, documents: Mapping[str, bytes], *, journal_bytes: int) -> None:
+    async def publish(self, documents: Mapping[str, Document], *, journal_bytes: int) -> None:
         """Make everything added so far visible, then the changed documents, and `manifest.json` last.
 
-        `journal_bytes` is the position in the journal that the files reflect. Rows added meanwhile wait for the
-        next publication, which may start only after this one. A cancellation is raised once the files are written.
+        A document in pieces is written piece by piece as they are made, in a thread. `journal_bytes` is the position in
+        the journal that the files reflect. Rows added meanwhile wait for the next publication, which may start only
+        after this one. A cancellation is raised once the files are written.
         """
         assert not self._busy, "the former publication is unfinished or has failed"
         await self._in_thread(partial(self._publish, dict(documents), journal_bytes))
@@ -183,10 +191,9 @@ class Outputs:
             for file in self._files.values():
                 file.close()
 
-    async def _in_thread(self, work: Callable[[Mapping[str, list[bytes]]], None]) -> None:
+    async def _in_thread(self, work: Callable[[Mapping[str, bytearray]], None]) -> None:
         self._busy = True
-        batch, self._pending = self._pending, {name: [] for name in self._files}
-        self._pending_bytes = 0
+        batch, self._pending = self._pending, {name: bytearray() for name in self._files}
         # Not asyncio.to_thread: a cancelled one leaves its thread behind, writing.
         running = asyncio.get_running_loop().run_in_executor(None, work, batch)
         with disk_errors(self._directory):
@@ -197,12 +204,12 @@ class Outputs:
                 running.result()  # what the disk refused meanwhile goes before the cancellation
                 raise
 
-    def _write_rows(self, batch: Mapping[str, list[bytes]]) -> None:
+    def _write_rows(self, batch: Mapping[str, bytearray]) -> None:
         for name, rows in batch.items():
             self._files[name].write(rows)
         self._busy = False
 
-    def _publish(self, documents: Mapping[str, bytes], journal_bytes: int, batch: Mapping[str, list[bytes]]) -> None:
+    def _publish(self, documents: Mapping[str, Document], journal_bytes: int, batch: Mapping[str, bytearray]) -> None:
         for name, file in self._files.items():
             file.write(batch[name])
             file.publish()
@@ -216,14 +223,18 @@ class Outputs:
         self._disk.sync_directory(self._directory)
         self._busy = False
 
-    def _write_document(self, name: str, data: bytes) -> None:
-        entry = _Sum(data).entry()
-        if self._documents.get(name) != entry:
-            _write_whole(self._directory / name, data, self._disk)
-            self._documents[name] = entry
+    def _write_document(self, name: str, document: Document) -> None:
+        if isinstance(document, bytes) and self._documents.get(name) == _Sum(document).entry():
+            return
+        body = _Sum()
+        with _replacing(self._directory / name, self._disk) as (_, descriptor):
+            for piece in [document] if isinstance(document, bytes) else document:
+                self._disk.write_all(descriptor, piece, at=body.length_bytes)
+                body.update(piece)
+        self._documents[name] = body.entry()
 
 
-def _extend(path: Path, body: _Sum, data: bytes, disk: Disk) -> None:
+def _extend(path: Path, body: _Sum, data: bytes | bytearray, disk: Disk) -> None:
     """Append to a private file, which is made where it is missing; not synced."""
     with disk.opened(path, os.O_WRONLY | os.O_CREAT) as descriptor:
         disk.write_all(descriptor, data, at=body.length_bytes)

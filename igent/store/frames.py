@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 from zlib import crc32
 
 __all__ = ["Ending", "Frame", "FrameScanner", "HEADER_BYTES", "MAGIC", "MAX_PAYLOAD_BYTES", "Tip", "encode_frame"]
@@ -47,8 +47,7 @@ HEADER_BYTES = _CHECKED_AT + _CHECKED.size
 MAX_PAYLOAD_BYTES = 16 * 2**20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tip:
+class Tip(NamedTuple):
     """What the next frame continues: its sequence, its byte offset in the file and the hash that it has to carry."""
 
     sequence: int = 0
@@ -57,11 +56,8 @@ class Tip:
 
     def after(self, payload: bytes) -> Tip:
         """The tip once a frame with this payload stands here."""
-        return Tip(
-            sequence=self.sequence + 1,
-            offset_bytes=self.offset_bytes + HEADER_BYTES + len(payload),
-            previous_hash=hashlib.sha256(self.previous_hash + payload).digest()[:_HASH_BYTES],
-        )
+        end_bytes = self.offset_bytes + HEADER_BYTES + len(payload)
+        return Tip(self.sequence + 1, end_bytes, hashlib.sha256(self.previous_hash + payload).digest()[:_HASH_BYTES])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,8 +40,7 @@ BUSY_S = 1.0
 # Dropped at a time where the file is full: a few pages of it.
 _DROPPED = 256
 
-# What a value in memory takes beside its own bytes and its key's, as tracemalloc counts it: two object headers and a
-# place in the order.
+# What a value in memory takes beside its own bytes and its key's: two object headers and a place in the order.
 _PLACE_BYTES = 150
 
 # "igrp", in a field that SQLite keeps for this; then the version of the table below.
@@ -103,6 +102,7 @@ class Replies:
         """Keep a value of at most `VALUE_BYTES`; a longer one is ignored. It is written soon, with others."""
         if len(value) > VALUE_BYTES:
             return
+        value = bytes(memoryview(value))  # what a JSON encoder has made holds several times its length of memory
         self._hot.keep(key, value)
         if self._file.is_open and self._file.is_due(key, value):
             self._thread.submit(self._file.write)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from igent.markets import MARKETS, Market
 from igent.markets.fields import MAX_COUNT, FieldError
 from igent.markets.rows import ID_FIELD
 from igent.store.source import BadRow, Batch, Document, RowFile, read_documents
+from igent.workflows.ids import Ids, Repeated
 from igent.workflows.settings import RunSettings
 
 __all__ = ["Inputs", "MAX_UNKNOWN", "Planned", "Survey", "load", "plan_rows", "survey"]
@@ -73,7 +73,7 @@ class Survey:
     """What the first pass over the registrations found; `total` counts the rows that the run is about."""
 
     total: int
-    duplicates: frozenset[str]
+    repeated: Repeated
     unknown_fields: tuple[str, ...]
     sha256: str
 
@@ -101,8 +101,7 @@ async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
 
     Raises `InputError` where the file cannot be read to its end, and where not one of its rows can be used.
     """
-    seen: set[str] = set()
-    duplicates: set[str] = set()
+    ids = Ids()
     unknown: set[str] = set()
     total = bad = 0
     async for batch in inputs.rows.batches():
@@ -115,8 +114,7 @@ async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
                 bad, problem = bad + 1, str(found)
             name = found.registration_id if isinstance(found, RowError) else found.id
             if name is not None:
-                same = _same(name)
-                (duplicates if same in seen else seen).add(same)
+                ids.add(name)
     if bad and bad == total:
         remedy = "Is it the registrations file of this market?"
         raise InputError(
@@ -126,7 +124,7 @@ async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
     assert fingerprint is not None, "a complete pass has a fingerprint"
     return Survey(
         total=min(total, settings.max_items or total),
-        duplicates=frozenset(duplicates),
+        repeated=ids.repeated(),
         unknown_fields=tuple(name[:MAX_UNKNOWN] for name in sorted(unknown)[:MAX_UNKNOWN]),
         sha256=fingerprint.sha256,
     )
@@ -180,7 +178,7 @@ def _read(place: _Place, row: Json | BadRow, market: Market) -> Registration | R
 
 def _plan(place: _Place, row: Json | BadRow, inputs: Inputs, found: Survey, settings: RunSettings) -> Planned:
     registration = _read(place, row, inputs.market)
-    if not isinstance(registration, RowError) and _same(registration.id) in found.duplicates:
+    if not isinstance(registration, RowError) and found.repeated.has(registration.id):
         problem = f"{registration.id!r} stands in more than one row; none of them is used"
         registration = place.error(ID_FIELD, problem, registration.id)
     row = None if isinstance(row, BadRow) else row
@@ -214,11 +212,6 @@ def _candidates(registration: Registration, catalogue: Catalogue, settings: RunS
     if registration.note_problem is not None:
         return replace(catalogue.candidates(registration), outcome="review", codes=("note-too-long",))
     return catalogue.candidates(registration)
-
-
-def _same(registration_id: str) -> str:
-    """One text for ids that are canonically equivalent; upper and lower case are told apart, as exports' ids may be."""
-    return registration_id if registration_id.isascii() else unicodedata.normalize("NFC", registration_id)
 
 
 def _used(document: Document, suppliers: set[str]) -> dict[str, int]:

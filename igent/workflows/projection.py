@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import cast
 
 from igent import codec
@@ -34,6 +34,7 @@ from igent.workflows.taking import take_place
 
 __all__ = ["ARRAYS", "LINES", "Projection"]
 
+_TOLD = ("matcher", "critic", "critic_skipped", "batched", "cache_hits", "retries")
 _CALLS = {"match": "matcher", "order": "matcher", "critique": "critic", "critic_skipped": "critic_skipped"}
 
 
@@ -66,8 +67,7 @@ class Projection:
         self.costs, self.booked = Costs(prices), Booked(prices)
         self.observed, self._critics = Seen(), CriticYield(prices)
         self._open_calls: defaultdict[int, dict[str, list[CallFacts]]] = defaultdict(lambda: defaultdict(list))
-        self._seconds = array("d")
-        self._trace = TraceSelection()
+        self._seconds, self._trace = array("d"), TraceSelection()
         self._samples = list[Sample]()
 
     def fold(self, record: dict[str, Json]) -> None:
@@ -128,9 +128,7 @@ class Projection:
 
     def summary(self) -> dict[str, Json]:
         """The part of `run.json` that follows from the journal."""
-        calls: dict[str, Json] = dict.fromkeys(
-            ("matcher", "critic", "critic_skipped", "batched", "cache_hits", "retries"), 0
-        )
+        calls: dict[str, Json] = dict.fromkeys(_TOLD, 0)
         seconds = sorted(self._seconds)
         return {
             "counts": self.counts(),
@@ -148,8 +146,8 @@ class Projection:
             "capacity": [*self.ledger.as_records()],
         }
 
-    def trace(self) -> bytes:
-        """The content of `trace.json`: the first registrations and the slowest, beside how processes fared."""
+    def trace(self) -> Iterator[bytes]:
+        """The content of `trace.json`, in pieces: the first registrations and the slowest, and how processes fared."""
         return trace_document(self._trace.chosen(), self._samples)
 
     def capacity(self) -> bytes:
@@ -235,11 +233,11 @@ class Projection:
         facts = [one for made in calls.values() for one in made]
         self.observed.close(facts, noted=bool(record["noted"]))
         self._emit("costs.csv", costs_line(name, facts, self._prices).rstrip(b"\n"))
-        spans = spans_from_record(cast("list[Json]", record["spans"]))
-        row = timing_row(name, spans)
+        recorded = cast("list[Json]", record["spans"])
+        row = timing_row(name, spans_from_record(recorded))
         if row.total_seconds:
             self._seconds.append(row.total_seconds)
-        self._trace.add(name, row.total_seconds, spans=spans)
+        self._trace.add(name, row.total_seconds, spans=recorded)
         self._emit("timings.csv", csv_line(row).rstrip(b"\n"))
         said = self.replies.pop(_int(record["n"]), [])
         if self.passes.comes_again(record):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from igent.accounting.budget import Most
 from igent.accounting.usage import Usage
 from igent.domain.records import Json
 from igent.models.base import ModelRequest
-from igent.store.files import Outputs
+from igent.store.files import Document, Outputs
 from igent.store.journal import Journal
 from igent.workflows.projection import Projection
 
@@ -75,7 +75,7 @@ class Publisher:
         while self._unfolded and self._unfolded[0][0] <= last:
             self._projection.fold(self._unfolded.popleft()[1])
 
-    async def publish(self, documents: dict[str, bytes] | None = None) -> None:
+    async def publish(self, documents: Mapping[str, Document] | None = None) -> None:
         """Write every file that changed, then the manifest. Raises `JournalError` where the disk does not take it."""
         self._published = self._projection.committed
         extra = documents or {}
