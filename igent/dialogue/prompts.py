@@ -8,8 +8,9 @@ household comes last. Every value is JSON, so a note cannot end its own section.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Literal, TypeAlias
 
 from igent import codec
@@ -23,6 +24,7 @@ from igent.markets.rows import facts_of
 
 __all__ = [
     "NotAPromptError",
+    "Openings",
     "Unfiltered",
     "offers_shown",
     "opening",
@@ -47,6 +49,9 @@ Section = Literal[
 ]
 Task: TypeAlias = MatchTask | OrderTask
 
+# Candidate sets whose text is kept, at a few kilobytes each: those of the areas that a window's households live in.
+_KEPT_SETS = 512
+
 _OPENING = re.compile(r'TASK\n"(?:match|order)"\nOFFERS\n(\[.*\])\n')
 # Whichever comes first. Every value is one line, so that no such line stands within one.
 _HOUSEHOLD = re.compile(r"^(?:REGISTRATION|HOUSEHOLDS?)\n", re.MULTILINE)
@@ -67,35 +72,49 @@ class Unfiltered:
     row: Facts
 
 
+class Openings:
+    """Renders the first messages to agents of a market; what many households share it renders once."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._offers = lru_cache(maxsize=_KEPT_SETS)(partial(_offers, market))
+
+    def opening(self, task: Task, unfiltered: Unfiltered | None = None) -> str:
+        """The first message to an agent about one household."""
+        market = self._market
+        lines = [_line("TASK", "order" if isinstance(task, OrderTask) else "match"), self._offers(task.offers)]
+        if unfiltered is not None:
+            lines.append(_line("OTHER OFFERS", [market.offer_facts(offer) for offer in unfiltered.others]))
+        if isinstance(task, OrderTask):
+            lines.append(_line("INCENTIVES", _incentives(task)))
+        if unfiltered is not None:
+            row = facts_of(Fields(dict(unfiltered.row), ""), unfiltered.row, market.MASKS)
+            lines.append(_line("REGISTRATION", row))
+        lines += [
+            _line("HOUSEHOLD", _household(task, market, whole=unfiltered is not None)),
+            _line("NOTE", task.registration.note),
+        ]
+        return "\n".join(lines)
+
+
 def opening(task: Task, market: Market, unfiltered: Unfiltered | None = None) -> str:
-    """The first message to an agent about one household."""
-    parts: list[tuple[Section, Json]] = [
-        ("TASK", "order" if isinstance(task, OrderTask) else "match"),
-        ("OFFERS", [market.offer_facts(offer) for offer in task.offers]),
-    ]
-    if unfiltered is not None:
-        parts.append(("OTHER OFFERS", [market.offer_facts(offer) for offer in unfiltered.others]))
-    if isinstance(task, OrderTask):
-        parts.append(("INCENTIVES", _incentives(task)))
-    if unfiltered is not None:
-        parts.append(("REGISTRATION", facts_of(Fields(dict(unfiltered.row), ""), unfiltered.row, market.MASKS)))
-    parts += [("HOUSEHOLD", _household(task, market, whole=unfiltered is not None)), ("NOTE", task.registration.note)]
-    return _text(parts)
+    """One first message to an agent about one household."""
+    return Openings(market).opening(task, unfiltered)
 
 
 def review_text(opening_text: str, proposal: Mapping[str, Json]) -> str:
     """The first message to a critic: what the matcher was shown and the typed part of what it proposes."""
-    return f"{opening_text}\n{_text([('PROPOSAL', dict(proposal))])}"
+    return f"{opening_text}\n{_line('PROPOSAL', dict(proposal))}"
 
 
 def repair_text(violations: Sequence[Violation]) -> str:
     """The message that asks for another answer, with nothing but the broken rules."""
-    return _text([("VIOLATIONS", [violation.as_record() for violation in violations])])
+    return _line("VIOLATIONS", [violation.as_record() for violation in violations])
 
 
 def veto_text(codes: Sequence[str]) -> str:
     """The message that asks for another answer after a critic's veto."""
-    return _text([("VETO", [*codes])])
+    return _line("VETO", [*codes])
 
 
 def shared_chars(text: str) -> int:
@@ -139,8 +158,12 @@ def read_shown(text: str) -> Shown:
     )
 
 
-def _text(parts: Iterable[tuple[Section, Json]]) -> str:
-    return "\n".join(f"{heading}\n{codec.dump(value).decode()}" for heading, value in parts)
+def _line(heading: Section, value: Json) -> str:
+    return f"{heading}\n{codec.dump(value).decode()}"
+
+
+def _offers(market: Market, offers: tuple[Offer, ...]) -> str:
+    return _line("OFFERS", [market.offer_facts(offer) for offer in offers])
 
 
 def _incentives(task: OrderTask) -> Json:

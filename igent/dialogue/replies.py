@@ -23,6 +23,7 @@ __all__ = ["Answer", "Critique", "ReplyKind", "find_answer", "maybe_answer", "or
 
 ReplyKind = Literal["match", "order", "critique"]
 
+# A default that is a list itself would be copied at every reply.
 # Bounds on what one household's answer can need; a reply past them is a runaway. Ids are as short as igent makes them,
 # and no incentive has more rulings than there are offers.
 _Id = Annotated[str, Field(max_length=16)]
@@ -44,7 +45,7 @@ class _Reply(BaseModel):
 
 class _Match(_Reply):
     fit: Annotated[list[Annotated[list[_Id], Field(max_length=_MAX_IDS)]], Field(max_length=_MAX_IDS)] | None
-    words: Annotated[list[_Words], Field(max_length=_MAX_WORDS)] = []
+    words: Annotated[list[_Words], Field(max_length=_MAX_WORDS)] = Field(default_factory=list)
     why: _Why = ""
 
 
@@ -54,17 +55,17 @@ class _Yes(_Reply):
     id: _Part
     words: Annotated[str, Field(max_length=300)]
     amount: Annotated[str, Field(max_length=16)] = ""
-    offers: Annotated[list[_Part], Field(max_length=_MAX_IDS)] = []
+    offers: Annotated[list[_Part], Field(max_length=_MAX_IDS)] = Field(default_factory=list)
 
 
 class _Order(_Reply):
     """An absent list is an empty one: output is what takes time. An incentive that none names is one not ruled on."""
 
     payment: Payment | None
-    yes: Annotated[list[_Yes], Field(max_length=_MAX_IDS)] = []
-    no: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = []
-    unsure: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = []
-    words: Annotated[list[_Words], Field(max_length=_MAX_WORDS)] = []
+    yes: Annotated[list[_Yes], Field(max_length=_MAX_IDS)] = Field(default_factory=list)
+    no: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = Field(default_factory=list)
+    unsure: Annotated[list[_Ruled], Field(max_length=_MAX_IDS)] = Field(default_factory=list)
+    words: Annotated[list[_Words], Field(max_length=_MAX_WORDS)] = Field(default_factory=list)
     why: _Why = ""
 
 
@@ -72,7 +73,7 @@ class Critique(_Reply):
     """A critic's answer; `codes` say what a veto is about."""
 
     verdict: Literal["approve", "veto", "undecided"]
-    codes: Annotated[list[VetoCode], Field(max_length=8)] = []
+    codes: Annotated[list[VetoCode], Field(max_length=8)] = Field(default_factory=list)
     why: _Why = ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 from typing import Literal
 
 from igent.domain.ledger import Account, Ledger
@@ -74,7 +75,7 @@ def balanced(tiers: Tiers, registration: Registration, ledger: Ledger) -> Place 
     for number, tier in enumerate(tiers, start=1):
         with_room = _with_room((offer.supplier.id for offer in tier), ledger)
         if with_room:
-            return _place(tiers, registration, number=number, chosen=min(with_room, key=_by_share), among=with_room)
+            return _place(tiers, registration, number=number, chosen=_least_used(with_room), among=with_room)
     return None
 
 
@@ -103,7 +104,7 @@ def one_by_one(wishes: Iterable[Wish], ledger: Ledger) -> list[str | None]:
     after, found = ledger.copy(), list[str | None]()
     for wish in wishes:
         roomy = next(filter(None, (_with_room(tier, after) for tier in wish)), None)
-        chosen = min(roomy, key=_by_share).supplier_id if roomy else None
+        chosen = _least_used(roomy).supplier_id if roomy else None
         if chosen is not None:
             after.take(chosen)
         found.append(chosen)
@@ -149,5 +150,12 @@ def _place(
     )
 
 
-def _by_share(account: Account) -> tuple[Fraction, int, int]:
-    return Fraction(account.used, account.capacity), -account.room, account.order
+def _least_used(accounts: Sequence[Account]) -> Account:
+    """The account with the least used share; ties to the larger remaining capacity, then file order."""
+    return reduce(_better, accounts)
+
+
+def _better(one: Account, other: Account) -> Account:
+    """Shares are compared as products, exactly: fractions take ten times as long."""
+    share = other.used * one.capacity - one.used * other.capacity
+    return one if (share, one.room, other.order) > (0, other.room, one.order) else other

@@ -114,16 +114,22 @@ def standings(incentives: Sequence[Incentive], registration: Registration, as_of
 
     An incentive that another one excludes, or that needs another one first, is undecided: combining is a person's call.
     """
-    found = [s for s in (standing(i, registration, as_of) for i in incentives) if s.kind != "excluded"]
+    wanted = [want.product_type for want in registration.wants]
+    found = [
+        _concerning(one, registration)
+        for one in incentives
+        if not one.product_types.isdisjoint(wanted) and _exclusion(one, registration, as_of) is None
+    ]
     present = {s.incentive.id: s.incentive for s in found}
     barred = {other for incentive in present.values() for other in incentive.excludes if other in present}
-    return tuple(_combined(s, barred) for s in found)
+    return tuple(_combined(s, barred) if barred else s for s in found)
 
 
 def standing(incentive: Incentive, registration: Registration, as_of: date) -> Standing:
     """Where one incentive stands by its own conditions."""
-    kind, reason = _standing(incentive, registration, as_of)
-    return Standing(incentive=incentive, kind=kind, reason=reason)
+    if code := _exclusion(incentive, registration, as_of):
+        return Standing(incentive=incentive, kind="excluded", reason=code)
+    return _concerning(incentive, registration)
 
 
 def amount_of(incentive: Incentive, lines: Sequence[Line]) -> Decimal | None:
@@ -142,45 +148,55 @@ def amount_of(incentive: Incentive, lines: Sequence[Line]) -> Decimal | None:
     return to_cents(computed)
 
 
-def _standing(incentive: Incentive, registration: Registration, as_of: date) -> tuple[StandingKind, str | None]:
-    if code := _exclusion(incentive, registration, as_of):
-        return "excluded", code
+def _concerning(incentive: Incentive, registration: Registration) -> Standing:
+    """Where an incentive stands for a household that it is not closed to."""
     if code := _obstacle(incentive, registration):
-        return "undecided", code
-    return ("open", None) if incentive.prose else ("applies", None)
+        return Standing(incentive=incentive, kind="undecided", reason=code)
+    return Standing(incentive=incentive, kind="open" if incentive.prose else "applies")
 
 
 def _exclusion(incentive: Incentive, registration: Registration, as_of: date) -> str | None:
-    everywhere = incentive.areas is None
-    unsure = incentive.uncertain_areas is None or registration.area in incentive.uncertain_areas
-    here = everywhere or registration.area in (incentive.areas or ()) or unsure
+    """The first condition that fails."""
+    if incentive.product_types.isdisjoint([want.product_type for want in registration.wants]):
+        return "product"
+    if incentive.starts is not None and as_of < incentive.starts:
+        return "not-started"
+    if incentive.ends is not None and as_of > incentive.ends:
+        return "expired"
+    if incentive.paused:
+        return "paused"
+    if not _maybe_here(incentive, registration.area):
+        return "area"
     owner = registration.owner_status
-    checks = (
-        ("product", incentive.product_types.isdisjoint(want.product_type for want in registration.wants)),
-        ("not-started", incentive.starts is not None and as_of < incentive.starts),
-        ("expired", incentive.ends is not None and as_of > incentive.ends),
-        ("paused", incentive.paused),
-        ("area", not here),
-        ("owner-status", bool(owner and incentive.owner_status is not None and owner not in incentive.owner_status)),
-        ("income", incentive.low_income and registration.low_income is False),
-    )
-    return next((code for code, fails in checks if fails), None)
+    if owner and incentive.owner_status is not None and owner not in incentive.owner_status:
+        return "owner-status"
+    return "income" if incentive.low_income and registration.low_income is False else None
+
+
+def _maybe_here(incentive: Incentive, area: str) -> bool:
+    if incentive.areas is None or incentive.uncertain_areas is None:
+        return True
+    return area in incentive.areas or area in incentive.uncertain_areas
 
 
 def _obstacle(incentive: Incentive, registration: Registration) -> str | None:
-    sure = incentive.areas is None or registration.area in incentive.areas
+    """The first thing that is not settled."""
     by_yield = incentive.timing == "yearly-estimate"
-    checks = (
-        (incentive.never_decided, incentive.never_decided is not None),
-        ("fact-missing: geography", not sure),
-        ("fact-missing: owner_status", incentive.owner_status is not None and registration.owner_status is None),
-        ("fact-missing: income", incentive.low_income or incentive.income_limit),
-        ("income-condition-unclear", incentive.low_income_unclear and registration.low_income is not True),
-        ("amount-unclear", incentive.amount is None and not incentive.choices and not by_yield),
-        ("prerequisite", bool(incentive.requires)),
-        (BY_YIELD, by_yield),
-    )
-    return next((code for code, stands in checks if stands), None)
+    if incentive.never_decided is not None:
+        return incentive.never_decided
+    if incentive.areas is not None and registration.area not in incentive.areas:
+        return "fact-missing: geography"
+    if incentive.owner_status is not None and registration.owner_status is None:
+        return "fact-missing: owner_status"
+    if incentive.low_income or incentive.income_limit:
+        return "fact-missing: income"
+    if incentive.low_income_unclear and registration.low_income is not True:
+        return "income-condition-unclear"
+    if incentive.amount is None and not incentive.choices and not by_yield:
+        return "amount-unclear"
+    if incentive.requires:
+        return "prerequisite"
+    return BY_YIELD if by_yield else None
 
 
 def _combined(found: Standing, barred: set[str]) -> Standing:

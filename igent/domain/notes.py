@@ -76,6 +76,8 @@ def clean_note(text: str, masks: Sequence[Mask] = ()) -> str | None:
 
     `masks` go before those that every market has; what they match must hold a digit.
     """
+    if text.isascii() and text.isalpha() and len(text) <= MAX_NOTE_CHARS:  # one word, as most facts: nothing to mask
+        return text
     plain = text.isascii() and text.isprintable()
     visible = text if plain else "".join(map(_visible, _IGNORABLE.sub("", text)))
     note = " ".join((visible if plain else unicodedata.normalize("NFC", visible)).split())

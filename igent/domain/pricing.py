@@ -19,6 +19,7 @@ __all__ = [
 ]
 
 _CENT = Decimal("0.01")
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,7 @@ class Line:
 
 def line_for(product: Product, want: Want, registration: Registration) -> Line:
     """The line for one want. Raises `LookupError` where the product has no price for it."""
-    quote = product.prices.quote(want, registration)
-    if quote is None:
-        raise LookupError(f"{product.name!r} has no price for {want.quantity} units")
+    quote = _quote(product, want, registration)
     return Line(
         product=product, quote=quote, quantity_wanted=None if quote.quantity == want.quantity else want.quantity
     )
@@ -61,17 +60,25 @@ def line_for(product: Product, want: Want, registration: Registration) -> Line:
 def lines_for(offer: Offer, registration: Registration) -> tuple[Line, ...]:
     """One line per want, in the order of the wants."""
     pairs = zip(offer.products, registration.wants, strict=True)
-    return tuple(line_for(product, want, registration) for product, want in pairs)
+    return tuple([line_for(product, want, registration) for product, want in pairs])
 
 
 def offer_total(offer: Offer, registration: Registration) -> Decimal:
     """The sum of an offer's lines for a household."""
-    return sum((line.price for line in lines_for(offer, registration)), Decimal(0))
+    pairs = zip(offer.products, registration.wants, strict=True)
+    return sum([_quote(product, want, registration).price.amount for product, want in pairs], _NOTHING)
 
 
 def cheapest(offers: Sequence[Offer], registration: Registration) -> Offer:
     """The offer with the lowest total; among equals the first in file order."""
     return min(offers, key=lambda offer: offer_total(offer, registration))
+
+
+def _quote(product: Product, want: Want, registration: Registration) -> Quote:
+    quote = product.prices.quote(want, registration)
+    if quote is None:
+        raise LookupError(f"{product.name!r} has no price for {want.quantity} units")
+    return quote
 
 
 def to_cents(amount: Decimal) -> Decimal:
@@ -81,6 +88,6 @@ def to_cents(amount: Decimal) -> Decimal:
 
 def money(amount: Decimal) -> str:
     """A decimal string with at least two places; finer prices keep the places they were given with."""
-    exponent = amount.as_tuple().exponent
-    padded = amount.quantize(_CENT) if isinstance(exponent, int) and exponent > -2 else amount
-    return f"{padded:f}"
+    text = f"{amount:f}"
+    _, _, places = text.partition(".")
+    return text if len(places) > 1 else f"{amount.quantize(_CENT):f}"

@@ -158,9 +158,12 @@ class Supplier:
     terms: Mapping[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offer:
-    """A bundle that models see by its `id`: one supplier and one product per wanted type, in the order of the wants."""
+    """A bundle that models see by its `id`: one supplier and one product per wanted type, in the order of the wants.
+
+    It equals itself alone, so that what is made of a set of offers can be kept by that set.
+    """
 
     id: str
     supplier: Supplier

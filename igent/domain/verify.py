@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from igent.domain.grounds import Ground, Proof
@@ -45,7 +46,7 @@ class MatchTask:
     offers: tuple[Offer, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, so that what is computed once can be kept
 class OrderTask:
     """Phase 2 for one household: the payment type, and the incentives whose condition is prose (`open`)."""
 
@@ -53,15 +54,10 @@ class OrderTask:
     offers: tuple[Offer, ...]
     standings: tuple[Standing, ...]
 
-    @property
-    def open(self) -> tuple[Standing, ...]:
-        """The standings that are left to judgement; models see them as `i1`, `i2`, ... in this order."""
-        return tuple(s for s in self.standings if s.kind == "open")
-
-    @property
-    def open_ids(self) -> dict[str, Standing]:
+    @cached_property
+    def open_ids(self) -> Mapping[str, Standing]:
         """The open standings by the id that models see."""
-        return {f"i{number}": s for number, s in enumerate(self.open, start=1)}
+        return {f"i{number}": s for number, s in enumerate((s for s in self.standings if s.kind == "open"), start=1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +199,8 @@ def _ruling_violations(decision: OrderDecision, task: OrderTask) -> Iterable[Vio
 
 def _ground_violations(decision: OrderDecision, task: OrderTask) -> Iterable[Violation]:
     for key, standing in task.open_ids.items():
+        if decision.incentives.get(key, "unsure") in ("no", "unsure"):  # whichever the offer
+            continue
         for offer in task.offers:
             if decision.ruling(key, offer.id) == "yes":
                 found = (decision.ground(key, offer.id) or Ground(id=key, words="")).prove(standing.incentive)

@@ -80,6 +80,9 @@ class Fields:
 
     def maybe_count(self, field: str) -> int | None:
         """A whole number of at least 0 given as a number or a string of digits; None where missing, null or blank."""
+        value = self.values.get(field)
+        if value is None or (type(value) is int and 0 <= value <= MAX_COUNT):
+            return value
         number = self._number(field)
         if number is None:
             return None

@@ -21,6 +21,7 @@ PRIVATE = frozenset({ID_FIELD, NOTE_FIELD, _STATUS})
 # The longest value of a fact in a programme's export has 23 characters; free text does not belong in them.
 _FACT_CHARS = 64
 _NOTE_CHARS = 1 << 20  # any that a row can hold: one too long to show is for a person, not a bad row
+_PLAIN = (str, int, float)
 _WITHDRAWN = {"declined", "cancelled"}
 
 
@@ -46,10 +47,13 @@ def withdrawn(fields: Fields) -> bool:
 
 def facts_of(fields: Fields, names: Iterable[str], masks: Sequence[Mask] = ()) -> dict[str, Json]:
     """The facts that a prompt may show: short plain values, cleaned like a note, numbers too."""
-    plain = {name: fields.values[name] for name in names if isinstance(fields.values.get(name), str | int | float)}
-    texts = {name: str(value) for name, value in plain.items() if value != ""}
-    cleaned = {name: clean_note(text, masks) for name, text in texts.items() if len(text) <= _FACT_CHARS}
-    return {name: text if text != texts[name] else plain[name] for name, text in cleaned.items()}
+    facts: dict[str, Json] = {}
+    for name in names:
+        value = fields.values.get(name)
+        if isinstance(value, _PLAIN) and value != "" and len(text := str(value)) <= _FACT_CHARS:
+            cleaned = clean_note(text, masks)
+            facts[name] = value if cleaned == text else cleaned
+    return facts
 
 
 def note_of(fields: Fields, masks: Sequence[Mask] = ()) -> tuple[str | None, str | None]:

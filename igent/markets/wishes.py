@@ -1,7 +1,8 @@
 """A stand-in for judgement: wishes found by keywords. For simulations, tests and load only.
 
 It answers like a careful reader with a small vocabulary, which each market brings: what it does not understand, or what
-contradicts itself, it leaves undecided.
+contradicts itself, it leaves undecided. Patterns are in lower case, and so is what they are searched in: to search in
+either case takes three times as long.
 """
 
 from __future__ import annotations
@@ -14,35 +15,42 @@ from typing import TypeAlias
 from igent.domain.records import Json
 from igent.markets.base import Facts, Shown
 
-__all__ = ["ORDERS", "Score", "Wish", "largest", "low_price", "match_by_wishes", "says", "wishes"]
+__all__ = ["ORDERS", "Score", "Wish", "largest", "low_price", "match_by_wishes", "said", "says", "wishes"]
 
 Score = Callable[[Facts, Facts], float]
 Wish: TypeAlias = tuple[re.Pattern[str], Score]
 
 # What is no wish: an attempt to give orders to whoever reads it.
-ORDERS = re.compile(r"ignore|instruction|system|override|approve|assistant|\{", re.IGNORECASE)
-_CONTRADICTION = re.compile(r"\bbut (?:only|not)\b|\bon the other hand\b|\bpero (?:no|s[oó]lo)\b", re.IGNORECASE)
-_NO_WISH = re.compile(
-    r"no preference|(?:any|either) (?:supplier|company|offer|one) is fine|don.t mind|cualquiera", re.IGNORECASE
-)
-_ONLY = re.compile(r"\bonly\b|nothing else|s[oó]lo|solamente", re.IGNORECASE)
+ORDERS = re.compile(r"ignore|instruction|system|override|approve|assistant|\{")
+_CONTRADICTION = re.compile(r"\bbut (?:only|not)\b|\bon the other hand\b|\bpero (?:no|s[oó]lo)\b")
+_NO_WISH = re.compile(r"no preference|(?:any|either) (?:supplier|company|offer|one) is fine|don.t mind|cualquiera")
+_ONLY = re.compile(r"\bonly\b|nothing else|s[oó]lo|solamente")
 
 
 def wishes(entries: Iterable[tuple[str, Score]]) -> tuple[Wish, ...]:
     """A vocabulary: what a note says of a wish, as a pattern, and how well an offer meets it for a household."""
-    return tuple((re.compile(pattern, re.IGNORECASE), score) for pattern, score in entries)
+    return tuple((re.compile(pattern), score) for pattern, score in entries)
+
+
+def said(pattern: re.Pattern[str], text: str) -> str:
+    """The first words of a text that a pattern finds, in the text's own writing; "" where there are none."""
+    lower = text.lower()
+    found = pattern.search(lower if len(lower) == len(text) else text)  # the lower case of some letters is two
+    return text[found.start() : found.end()] if found else ""
 
 
 def says(pattern: str) -> Score:
     """Prefers the offers whose text has the pattern."""
-    found = re.compile(pattern, re.IGNORECASE)
-    return lambda offer, _household: 1.0 if found.search(_text(offer)) else 0.0
+    found = re.compile(pattern)
+    return lambda offer, _household: 1.0 if said(found, _text(offer)) else 0.0
 
 
 def largest(pattern: str, *, sign: int = 1) -> Score:
     """Prefers the offers whose text has the largest number before `pattern` (the smallest with `sign` -1)."""
-    found = re.compile(rf"(\d+)[- ]?(?:{pattern})", re.IGNORECASE)
-    return lambda offer, _household: sign * float(max(map(int, found.findall(_text(offer))), default=-sign * 10**6))
+    found = re.compile(rf"(\d+)[- ]?(?:{pattern})")
+    return lambda offer, _household: (
+        sign * float(max(map(int, found.findall(_text(offer).lower())), default=-sign * 10**6))
+    )
 
 
 def low_price(offer: Facts, household: Facts) -> float:
@@ -58,18 +66,18 @@ def match_by_wishes(shown: Shown, vocabulary: Sequence[Wish], *, paying: Sequenc
     """
     if shown.note is None:
         return {"fit": [[str(offer["id"]) for offer in shown.offers]], "why": "no wishes"}
-    if ORDERS.search(shown.note) or _CONTRADICTION.search(shown.note):
+    if said(ORDERS, shown.note) or said(_CONTRADICTION, shown.note):
         return {"fit": None, "words": [], "why": "the note contradicts itself or is no wish"}
-    if _NO_WISH.search(shown.note):
+    if said(_NO_WISH, shown.note):
         return {"fit": [[str(offer["id"]) for offer in shown.offers]], "words": [], "why": "no preference"}
-    told = [(found[0], score) for pattern, score in vocabulary if (found := pattern.search(shown.note))]
+    told = [(words, score) for pattern, score in vocabulary if (words := said(pattern, shown.note))]
     told += _supplier_wishes(shown)
-    if not told and any(pattern.search(shown.note) for pattern in paying):
+    if not told and any(said(pattern, shown.note) for pattern in paying):
         return {"fit": [[str(offer["id"]) for offer in shown.offers]], "words": [], "why": "only about paying"}
     if not told:
         return {"fit": None, "words": [], "why": "the note is not understood"}
     tiers = _tiers(shown, [score for _, score in told])
-    kept = tiers[:1] if _ONLY.search(shown.note) else tiers
+    kept = tiers[:1] if said(_ONLY, shown.note) else tiers
     fit: list[Json] = [[*tier] for tier in kept]
     return {"fit": fit, "words": [words for words, _ in told], "why": "offers that meet the wishes first"}
 
@@ -77,7 +85,9 @@ def match_by_wishes(shown: Shown, vocabulary: Sequence[Wish], *, paying: Sequenc
 def _supplier_wishes(shown: Shown) -> list[tuple[str, Score]]:
     """A supplier that the note names: preferred, or refused where a refusing word stands just before the name."""
     found: list[tuple[str, Score]] = []
-    for name in dict.fromkeys(str(offer["supplier"]) for offer in shown.offers):
+    note = (shown.note or "").casefold()
+    names = dict.fromkeys(str(offer["supplier"]) for offer in shown.offers)
+    for name in (name for name in names if name.casefold() in note):
         refused = re.compile(
             rf"(?:not|no|never|avoid|except|but|anyone but)\s+(?:\w+\s+){{0,2}}{re.escape(name)}", re.IGNORECASE
         )

@@ -18,12 +18,9 @@ from igent.dialogue.replies import order_reply
 from igent.domain.grounds import Ground
 from igent.domain.records import Json
 from igent.markets.base import Facts, Market, Shown
-from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, chunks, singles
+from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, singles
 
 __all__ = ["CAUTIOUS", "Judgement", "RulesModel", "keyword_judgement"]
-
-# About four tokens: small enough that objects are completed in mid-stream, large enough that chunks cost little.
-CHUNK_CHARS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +43,11 @@ class RulesModel:
         return "rules"
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        """Stream the reply in small chunks."""
+        """Give the reply, in one piece: it is there at once."""
         yield Sent()
         alone = singles(request)
         text = batch_reply([self._said(one) for one in alone]) if alone else self._said(request)
-        for chunk in chunks(text, CHUNK_CHARS):
-            yield chunk
+        yield text
         yield ReplyEnd(stop_reason="end_turn", usage=Usage.estimate(prompt=request.prompt, reply=text))
 
     def _said(self, request: ModelRequest) -> str:

@@ -24,6 +24,7 @@ Fault = Literal["wrong-id", "wrong-json", "prose", "truncated"]
 _FAULTS: tuple[Fault, ...] = ("wrong-id", "wrong-json", "prose", "truncated")
 CHUNK_TOKENS = 4
 _CHUNK_CHARS = 4 * CHUNK_TOKENS
+_UNDRAWN = [1.0] * 4  # of no fault, whatever their rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,8 @@ class SimulatedModel:
     ) -> None:
         self._inner, self._sleep, self._seed = inner, sleep, seed
         self._latency, self._error_rate = latency, error_rate
+        # Neither late nor faulty: nothing hangs on a draw, and nobody sees in how many pieces a reply comes.
+        self._at_once = latency is None and not error_rate
 
     @property
     def name(self) -> str:
@@ -83,12 +86,12 @@ class SimulatedModel:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream the inner model's reply, late and perhaps faulty."""
         yield Sent()
-        draws = _draws(self._seed, request)
+        draws = self._drawn(request)
         text, stop_reason = await self._said(request, draws)
         prompt_tokens = estimate_tokens(request.prompt)
         if self._latency is not None:
             await self._sleep(self._latency.until_first_token_s(draws[2], prompt_tokens))
-        for number, chunk in enumerate(chunks(text, _CHUNK_CHARS)):
+        for number, chunk in enumerate([text] if self._at_once else chunks(text, _CHUNK_CHARS)):
             if number and self._latency is not None:
                 await self._sleep(CHUNK_TOKENS / self._latency.decode_per_s)
             yield chunk
@@ -100,8 +103,11 @@ class SimulatedModel:
         if not request.many:
             whole = "".join([event async for event in self._inner.stream(request) if isinstance(event, str)])
             return self._spoiled(whole, request, draws)
-        said = [await self._said(one, _draws(self._seed, one)) for one in singles(request)]
+        said = [await self._said(one, self._drawn(one)) for one in singles(request)]
         return batch_reply([text for text, _ in said]), "end_turn"
+
+    def _drawn(self, request: ModelRequest) -> list[float]:
+        return _UNDRAWN if self._at_once else _draws(self._seed, request)
 
     def _spoiled(self, text: str, request: ModelRequest, draws: list[float]) -> tuple[str, StopReason]:
         if draws[0] >= self._error_rate:

@@ -7,15 +7,16 @@ its own has changed, none has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 from igent import codec
 from igent.domain.incentives import standings
-from igent.domain.records import Json, Offer, Product, Registration, Supplier
+from igent.domain.records import Json, Offer, Product, Quote, Registration, Supplier
 from igent.errors import RowError
 from igent.workflows.plan import Planned
 from igent.workflows.session import Session
@@ -27,8 +28,14 @@ PARTS = ("record", "offers", "incentives", "prompts", "constellation", "model")
 # 64 bits: a fingerprint is compared with one other, of the same registration.
 _DIGITS = 16
 
+_ATOMS = (str, int, float, type(None))
+_NESTED = (dict, list)
+
 # The conditions of an incentive that its standing has settled already, for this household and day.
 _SETTLED = frozenset({"areas", "uncertain_areas", "starts", "ends"})
+# What there is of a supplier and a product besides what any household sees.
+_OTHERS = frozenset({"capacity", "used", "areas", "products"})
+_PRICED = frozenset({"prices", "areas"})
 
 
 class Fingerprints:
@@ -63,7 +70,7 @@ class Fingerprints:
         found = planned.order.standings
         if as_of != self._as_of:
             found = standings(self._inputs.incentives, planned.order.registration, as_of)
-        return _digest([[one.kind, one.reason, self._once(one.incentive, without=_SETTLED)] for one in found])
+        return _short([[one.kind, one.reason, self._once(one.incentive, without=_SETTLED)] for one in found])
 
     def _record(self, planned: Planned) -> str:
         found = planned.registration
@@ -79,17 +86,17 @@ class Fingerprints:
     def _offers(self, planned: Planned) -> str:
         given: list[object] = [planned.outcome, planned.codes]
         if planned.match is None:
-            return _digest(given)
+            return _short(given)
         household = planned.match.registration
         given += [[one.id, self._offer(one), *_quotes(one, household)] for one in planned.match.offers]
         if not self._filtered:
             given += [[one.id, self._offer(one)] for one in self._inputs.catalogue.elsewhere(household)]
-        return _digest(given)
+        return _short(given)
 
     def _offer(self, offer: Offer) -> list[str]:
         """What any household sees of an offer: its supplier but for the places, its products but for the prices."""
-        supplier = self._once(offer.supplier, without=frozenset({"capacity", "used", "areas", "products"}))
-        return [supplier, *(self._once(one, without=frozenset({"prices", "areas"})) for one in offer.products)]
+        supplier = self._once(offer.supplier, without=_OTHERS)
+        return [supplier, *(self._once(one, without=_PRICED) for one in offer.products)]
 
     def _once(self, value: Supplier | Product | object, *, without: frozenset[str]) -> str:
         known = self._known.get(id(value))
@@ -101,38 +108,54 @@ class Fingerprints:
 def unsourced(value: Json) -> Json:
     """A record without the pointers into files: what it says, wherever that stands."""
     if isinstance(value, dict):
-        return {key: unsourced(one) for key, one in value.items() if not _points(key)}
+        return {
+            key: unsourced(one) if isinstance(one, _NESTED) else one
+            for key, one in value.items()
+            if key != "source" and not key.endswith("_source")
+        }
     return [unsourced(one) for one in value] if isinstance(value, list) else value
 
 
-def _quotes(offer: Offer, household: Registration) -> Iterable[object]:
+def _quotes(offer: Offer, household: Registration) -> list[object]:
     """What each product would cost this household."""
-    for product, want in zip(offer.products, household.wants, strict=True):
-        quote = product.prices.quote(want, household)
-        if quote is not None:
-            loan = None if quote.instalment is None else quote.instalment.amount
-            yield [quote.quantity, quote.price.amount, loan, quote.details]
+    quotes = [one.prices.quote(want, household) for one, want in zip(offer.products, household.wants, strict=True)]
+    return [_quoted(quote) for quote in quotes if quote is not None]
+
+
+def _quoted(quote: Quote) -> list[object]:
+    loan = None if quote.instalment is None else quote.instalment.amount
+    return [quote.quantity, quote.price.amount, loan, _plain(quote.details) if quote.details else {}]
 
 
 def _digest(value: object, *, without: frozenset[str] = frozenset()) -> str:
-    return codec.digest(_plain(value, without))[:_DIGITS]
+    return _short(_plain(value, without))
+
+
+def _short(plain: object) -> str:
+    """The digest of what is in JSON's terms already, tuples and decimals among them."""
+    return codec.digest(plain)[:_DIGITS]
 
 
 def _plain(value: object, without: frozenset[str] = frozenset()) -> object:
     """A value in JSON's terms; the fields `without` are left out at the top, pointers everywhere."""
-    if isinstance(value, str | int | float | None):
+    if isinstance(value, _ATOMS):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
-    if isinstance(value, Decimal | date | Path):
+    if isinstance(value, (Decimal, date, Path)):
         return str(value)
+    if is_dataclass(value):
+        found = [(name, getattr(value, name)) for name in _names(value.__class__) if name not in without]
+        return {name: one if isinstance(one, _ATOMS) else _plain(one) for name, one in found}
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items() if not _points(str(key))}
-    if isinstance(value, frozenset | set):
-        return sorted(map(str, value))
-    assert is_dataclass(value), f"{type(value).__name__} has no fingerprint"
-    names = (one.name for one in fields(value) if one.name not in without and not _points(one.name))
-    return {name: _plain(getattr(value, name)) for name in names}
+    assert isinstance(value, (frozenset, set)), f"{type(value).__name__} has no fingerprint"
+    return sorted(map(str, value))
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind) if not _points(one.name))
 
 
 def _points(name: str) -> bool:

@@ -46,9 +46,11 @@ class Keeping:
 
     def judged(self, index: int, judged: Judged) -> Judged:
         """What was judged again from replies alone counts no calls."""
+        if not self.keeps(index):
+            return judged
         calls = judged.calls
         asked = sum(calls[kind] for kind in ("match", "order", "critique", "batched", "cache_hits")) - calls["replayed"]
-        return replace(judged, calls=Counter()) if self.keeps(index) and not asked else judged
+        return judged if asked else replace(judged, calls=Counter())
 
     def rules(self, index: int, rules: Rules) -> Rules:
         """The rules for one registration; the place that is kept for it is free from here on."""

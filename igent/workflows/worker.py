@@ -36,7 +36,7 @@ __all__ = ["Finished", "Worker"]
 class Finished:
     """A judged registration with its times, waiting for its turn; `turn` is the open span of that wait.
 
-    `wish` is where it can be placed.
+    `wish` is where it can be placed, in a run that allocates at the end.
     """
 
     judged: Judged
@@ -62,7 +62,7 @@ class Worker:
         self, session: Session, publisher: Publisher, projection: Projection, *, model: ChatModel, halt: Halt
     ) -> None:
         self._clock, self._publisher, self._projection = session.clock, publisher, projection
-        self._now, self._halt = session.rim.now, halt
+        self._now, self._halt, self._at_end = session.rim.now, halt, session.allocates_at_end
         self._judging = session.judging()
         self._ledger = projection.ledger.copy()
         self._keeping = Keeping(projection.since, self._ledger)
@@ -99,7 +99,8 @@ class Worker:
             try:
                 judged = await self._judge(planned)
                 judged = self._keeping.judged(planned.index, judged)
-                wish = () if judged.abandoned else wish_of(tiers_wanted(planned, judged, self._rules))
+                if self._at_end and not judged.abandoned:
+                    wish = wish_of(tiers_wanted(planned, judged, self._rules))
             except* JournalError:
                 raise
             except* Exception as group:  # noqa: BLE001  # the one boundary where a bug becomes an outcome

@@ -166,3 +166,10 @@ def test_a_yes_quotes_the_condition_and_picks_the_amount_before_it(text: str, wo
 def test_a_supplier_is_known_by_its_name_in_any_case(note: str) -> None:
     fit = keyword_match(Shown(task="match", offers=OFFERS, household={}, note=note))["fit"]
     assert fit == [["o3"], ["o1", "o2"]]
+
+
+@pytest.mark.parametrize("words", ["all black", "ALL Black"])
+@pytest.mark.parametrize("before", ["", "\u0130\u0130 "])  # letters whose lower case is two
+def test_a_wish_is_found_in_any_case_and_quoted_as_it_is_written(before: str, words: str) -> None:
+    found = keyword_match(Shown(task="match", offers=OFFERS, household={}, note=f"{before}{words} please"))
+    assert found["words"] == ([words] if words.islower() or not before else [])

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from igent import codec
+from igent.domain.records import Json
 from igent.workflows import Pace, Rim, make_settings
 from igent.workflows.fingerprint import Fingerprints, unsourced
 from igent.workflows.plan import plan_rows
@@ -35,7 +36,7 @@ async def test_the_sample_registrations_have_the_fingerprints_that_they_had(
 
 
 def test_what_a_record_says_has_no_pointers_at_any_depth() -> None:
-    record = {
+    record: Json = {
         "id": "x",
         "source": "a",
         "lines": [{"price": "1", "source": "b", "parts": [{"n": 1, "vat_source": "c"}]}],

@@ -6,7 +6,7 @@ import re
 
 from igent.domain.records import Json
 from igent.markets.base import Shown
-from igent.markets.wishes import ORDERS, largest, low_price, match_by_wishes, says, wishes
+from igent.markets.wishes import ORDERS, largest, low_price, match_by_wishes, said, says, wishes
 
 __all__ = ["keyword_match", "keyword_order"]
 
@@ -19,14 +19,14 @@ _WISHES = wishes(
             largest("years?"),
         ),
         (r"short(?:est)? (?:fix|contract|term)|not be tied", largest("years?", sign=-1)),
-        (r"(?:uk|british)[- ](?:based )?call cent\w+|someone on the phone", says(r"UK call centre")),
+        (r"(?:uk|british)[- ](?:based )?call cent\w+|someone on the phone", says(r"uk call centre")),
         (r"cheapest|lowest price|best price|as little as possible", low_price),
     )
 )
 _PAYING = (
-    ("Direct Debit", re.compile(r"direct debit", re.IGNORECASE)),
-    ("Cash Cheque", re.compile(r"\bcheques?\b|\bon (?:receipt of )?(?:the|a) bill\b", re.IGNORECASE)),
-    ("Prepayment", re.compile(r"pre-?pay\w*|pay as you go|top[- ]?up|key meter", re.IGNORECASE)),
+    ("Direct Debit", re.compile(r"direct debit")),
+    ("Cash Cheque", re.compile(r"\bcheques?\b|\bon (?:receipt of )?(?:the|a) bill\b")),
+    ("Prepayment", re.compile(r"pre-?pay\w*|pay as you go|top[- ]?up|key meter")),
 )
 
 
@@ -38,7 +38,7 @@ def keyword_match(shown: Shown) -> dict[str, Json]:
 def keyword_order(shown: Shown) -> dict[str, Json]:
     """As registered; undecided where the note speaks of another way to pay, since that is another tariff."""
     note, registered = shown.note or "", shown.household.get("Product_PaymentMethod")
-    others = [method for method, pattern in _PAYING if pattern.search(note) and method != registered]
+    others = [method for method, pattern in _PAYING if said(pattern, note) and method != registered]
     rulings: dict[str, Json] = {str(incentive["id"]): "unsure" for incentive in shown.incentives}
-    unclear = bool(others) or bool(ORDERS.search(note))
+    unclear = bool(others) or bool(said(ORDERS, note))
     return {"payment": None if unclear else "cash", "incentives": rulings, "words": [], "why": "by keywords"}

@@ -8,7 +8,7 @@ from typing import cast
 
 from igent.domain.records import Json
 from igent.markets.base import Facts, Shown
-from igent.markets.wishes import ORDERS, largest, low_price, match_by_wishes, says, wishes
+from igent.markets.wishes import ORDERS, largest, low_price, match_by_wishes, said, says, wishes
 
 __all__ = ["keyword_match", "keyword_order"]
 
@@ -32,8 +32,10 @@ _WISHES = wishes(
         (r"(?:highest|most)[- ](?:watt\w*|powerful)", largest("watt")),
     )
 )
-_LOAN = re.compile(r"\bloan\b|monthly|instal+ments?|financ\w+|pr[eé]stamo|a plazos|mensual\w*", re.IGNORECASE)
-_CASH = re.compile(r"\bcash\b|outright|in full|al contado|efectivo", re.IGNORECASE)
+_LOAN = re.compile(r"\bloan\b|monthly|instal+ments?|financ\w+|pr[eé]stamo|a plazos|mensual\w*")
+_SOUTH = re.compile(r"facing south\b")
+_STOREYS = re.compile(r"two or more stor(?:ie|ey)s\b")
+_CASH = re.compile(r"\bcash\b|outright|in full|al contado|efectivo")
 
 
 def keyword_match(shown: Shown) -> dict[str, Json]:
@@ -47,22 +49,22 @@ def keyword_order(shown: Shown) -> dict[str, Json]:
     rulings: dict[str, Json] = {str(one["id"]): ruling for one, ruling, _ in ruled}
     grounds: list[Json] = [_ground(one, words) for one, ruling, words in ruled if ruling == "yes"]
     note = shown.note or ""
-    loan, cash = _LOAN.search(note), _CASH.search(note)
-    unclear = bool(loan and cash) or bool(ORDERS.search(note))
+    loan, cash = said(_LOAN, note), said(_CASH, note)
+    unclear = bool(loan and cash) or bool(said(ORDERS, note))
     payment = None if unclear else "loan" if loan else "cash"
-    words: list[Json] = [loan[0]] if loan and payment == "loan" else []
+    words: list[Json] = [loan] if loan and payment == "loan" else []
     quoted: dict[str, Json] = {"grounds": grounds} if grounds else {}
     return {"payment": payment, "incentives": rulings, **quoted, "words": words, "why": "by keywords"}
 
 
 def _ruling(text: str, household: Facts) -> tuple[str, str]:
     """The ruling, and the words of the condition that it is about."""
-    if south := re.search(r"facing south\b", text, re.IGNORECASE):
+    if south := said(_SOUTH, text):
         facing = household.get("Product_RoofOrientation")
-        return _answer(facing, lambda value: str(value).startswith("South")), south[0]
-    if storeys := re.search(r"two or more stor(?:ie|ey)s\b", text, re.IGNORECASE):
+        return _answer(facing, lambda value: str(value).startswith("South")), south
+    if storeys := said(_STOREYS, text):
         number = household.get("Product_NumberOfStories")
-        return _answer(number, lambda value: str(value) in "23456789"), storeys[0]
+        return _answer(number, lambda value: str(value) in "23456789"), storeys
     return "unsure", ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from igent.domain.records import Price, Quote, Registration, Want
 
@@ -15,7 +16,7 @@ CURRENCY = "USD"
 MAX_QUANTITY_GAP = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, so that its quotes, the same for all, are made once
 class PriceRow:
     """The total prices for one quantity; None where the supplier quotes no such price."""
 
@@ -25,13 +26,16 @@ class PriceRow:
     instalment: Price | None = None
     lmi_instalment: Price | None = None
 
-    def quote(self, *, low_income: bool) -> Quote:
-        """What the row is for a household: a price for low and medium incomes goes before the other, where it is."""
-        return Quote(
-            quantity=self.quantity,
-            price=self.lmi_cash if low_income and self.lmi_cash else self.cash,
-            instalment=self.lmi_instalment if low_income and self.lmi_instalment else self.instalment,
-        )
+    @cached_property
+    def usual(self) -> Quote:
+        """What the row is for most households."""
+        return Quote(quantity=self.quantity, price=self.cash, instalment=self.instalment)
+
+    @cached_property
+    def reduced(self) -> Quote:
+        """What it is for low and medium incomes: a price for them goes before the other, where it is."""
+        price, instalment = self.lmi_cash or self.cash, self.lmi_instalment or self.instalment
+        return Quote(quantity=self.quantity, price=price, instalment=instalment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class PriceRows:
 
     def row(self, quantity: int) -> PriceRow | None:
         """The row of the exact quantity, else the nearest (a tie goes to the lower); None past `MAX_QUANTITY_GAP`."""
-        for gap in range(MAX_QUANTITY_GAP + 1):
+        if (exact := self.rows.get(quantity)) is not None:
+            return exact
+        for gap in range(1, MAX_QUANTITY_GAP + 1):
             for near in (quantity - gap, quantity + gap):
                 if near in self.rows:
                     return self.rows[near]
@@ -51,4 +57,6 @@ class PriceRows:
     def quote(self, want: Want, registration: Registration) -> Quote | None:
         """The price of the nearest row."""
         row = self.row(want.quantity)
-        return None if row is None else row.quote(low_income=registration.low_income is True)
+        if row is None:
+            return None
+        return row.reduced if registration.low_income is True else row.usual
