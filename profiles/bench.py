@@ -1,4 +1,4 @@
-"""`python -m profiles.bench`: every suite, one table, the results as JSON. No network; about ten minutes.
+"""`python -m profiles.bench`: every suite, one table, the results as JSON. No network; about a quarter of an hour.
 
 Only a run of all suites is recorded, in `results/<utc-date>.json` and in the README.
 """
@@ -6,7 +6,9 @@ Only a run of all suites is recorded, in `results/<utc-date>.json` and in the RE
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,20 +16,25 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Final
 
+from igent.cli import COLLECT_AT
 from profiles.allocation import allocation
+from profiles.batches import batches
 from profiles.critic import critic
 from profiles.disk import disk
 from profiles.end_to_end import end_to_end
 from profiles.engine import engine
 from profiles.extractor import extractor
 from profiles.facts import facts
+from profiles.latency import latency
 from profiles.load import load
 from profiles.measure import Measurement, Size
 from profiles.phases import phases
 from profiles.report import Facts, document, heading, table, with_report
 from profiles.startup import startup
 from profiles.streams import streams
+from profiles.throughput import throughput
 from profiles.turn import turn
+from profiles.workloads import workloads
 
 __all__ = ["SUITES", "main", "measure", "record"]
 
@@ -39,9 +46,13 @@ SUITES: Final[Mapping[str, Suite]] = MappingProxyType(
         "turn": turn,
         "critic": critic,
         "phases": phases,
+        "batches": batches,
         "journal": disk,
         "startup": startup,
         "end_to_end": end_to_end,
+        "latency": latency,
+        "throughput": throughput,
+        "workloads": workloads,
         "engine": engine,
         "allocation": allocation,
         "streams": streams,
@@ -56,6 +67,7 @@ _RUNS = _HERE.parent / "runs"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, record; 1 where an output was found at fault."""
+    gc.set_threshold(*COLLECT_AT)  # as a user's run has it
     options = _options(arguments)
     now = facts(datetime.now(UTC))
     _RUNS.mkdir(exist_ok=True)
@@ -72,9 +84,12 @@ def measure(suites: Sequence[str], size: Size, scratch: Path) -> list[Measuremen
     """What these suites measure, each in a directory of its own."""
     measurements: list[Measurement] = []
     for name in suites:
-        sys.stderr.write(f"bench: {name}\n")
+        begun_s = time.monotonic()
+        sys.stderr.write(f"bench: {name}")
+        sys.stderr.flush()
         (scratch / name).mkdir()
         measurements += SUITES[name](size, scratch / name)
+        sys.stderr.write(f", {time.monotonic() - begun_s:.0f} s\n")
     return measurements
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from igent.store.bundled import sample_data
+from igent.workflows import Inputs
 from profiles.hotspots import hotspots, owner, place
 from profiles.measure import Measurement, Size, alternately
 from profiles.runs import generated, run
@@ -17,16 +18,14 @@ __all__ = ["engine"]
 
 CONSTELLATION = "p1m1m2c"
 _TOP, _TOP_OWNERS = 10, 5
-_WARM = 20
+_WARM, _RUNS = 20, 3
 
 
 def engine(size: Size, scratch: Path) -> list[Measurement]:
-    """CPU per registration, journal and files included, and whose own time is most of it."""
+    """CPU per registration, journal and files included, of the best run, and whose own time is most of it."""
     inputs = generated(scratch / "input", size.engine)
     run(CONSTELLATION, scratch / "warm", inputs=inputs, max_items=_WARM)
-    begun = time.process_time()
-    run(CONSTELLATION, scratch / "plain", inputs=inputs)
-    cpu_s = (time.process_time() - begun) / size.engine
+    cpu_s = min(_cpu_s(inputs, scratch / f"plain{number}") for number in range(_RUNS)) / size.engine
     (yardstick_s,) = alternately([_round_trip], seconds=size.seconds / 4)
     with cProfile.Profile() as profiler:
         run(CONSTELLATION, scratch / "profiled", inputs=inputs)
@@ -39,6 +38,12 @@ def engine(size: Size, scratch: Path) -> list[Measurement]:
         *(row(what=f"own time of {share.name}", value=share.percent, unit="%") for share in owners),
         *(row(what=f"own time: `{share.name}`", value=share.percent, unit="%") for share in functions),
     ]
+
+
+def _cpu_s(inputs: Inputs, out: Path) -> float:
+    begun = time.process_time()
+    run(CONSTELLATION, out, inputs=inputs)
+    return time.process_time() - begun
 
 
 def _round_trip() -> str:

@@ -33,12 +33,18 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much is measured. `seconds` bound each comparison of small things, `wait` scales the mock's latency."""
+    """How much is measured. `seconds` bound each comparison of small things, `wait` scales all latency.
+
+    `grid` has a number of registrations for each concurrency.
+    """
 
     registrations: int = 100_000
     engine: int = 3_000
     households: int = 16
     served: int = 20
+    busy: int = 800
+    grid: tuple[tuple[int, int], ...] = ((1, 10), (8, 48), (64, 320), (256, 1_000))
+    sets: int = 32
     rows: int = 20_000
     starts: int = 5
     seconds: float = 2.0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from igent.store.bundled import sample_data
 from igent.workflows import Inputs, Pace, RunResult
+from profiles.arms import Arm, Found, unlike
 from profiles.measure import Measurement, Size
 from profiles.runs import run, timed
 
@@ -50,7 +51,12 @@ def phases(size: Size, scratch: Path) -> list[Measurement]:
             unit="x",
             better="more",
         ),
+        row(what="outcomes unlike", value=unlike(_found(serial), [_found(both)]), unit="faults"),
     ]
+
+
+def _found(result: RunResult) -> Found:
+    return Found(arm=Arm(name=CONSTELLATION), result=result)
 
 
 def _plain_households(count: int, scratch: Path) -> Inputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ from typing import Final, Unpack, cast
 from data.generate import main as generate
 from igent.workflows import Control, Inputs, Pace, Rim, RunOptions, RunResult, make_settings, start
 
-__all__ = ["AS_OF", "Command", "Spent", "counted", "generated", "launched", "run", "timed"]
+__all__ = ["AS_OF", "Command", "MODEL", "Spent", "calling", "counted", "generated", "launched", "run", "timed"]
 
 # The sample incentives are current then; with another day, other ones are listed and another amount of work is done.
 AS_OF: Final = date(2026, 3, 31)
+
+MODEL: Final = "claude-haiku-5-5"
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
@@ -27,8 +30,12 @@ Command = Sequence[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What a process took: seconds on the clock and of CPU, and its peak of resident memory in bytes."""
+    """What a process took: seconds on the clock and of CPU, and its peak of resident memory in bytes.
 
+    `begun_s` is when it was started, in seconds of the monotonic clock, which all processes of a machine share.
+    """
+
+    begun_s: float
     wall_s: float
     cpu_s: float
     peak_bytes: int
@@ -70,8 +77,20 @@ def timed(result: RunResult, figure: str) -> float:
     return float(str(cast("dict[str, float]", result.summary["timing"])[f"{figure}_seconds"]))
 
 
-def launched(command: Command) -> Spent:
-    """Run a Python command line (without the interpreter) to its end. Raises `CalledProcessError` where it fails."""
-    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), sys.executable, *command]
-    done = subprocess.run(launcher, check=True, capture_output=True, text=True)  # noqa: S603  # composed here
+def launched(command: Command, *, core: int | None = None) -> Spent:
+    """Run a Python command line (without the interpreter) to its end, on a core where one is named.
+
+    Whatever it calls, it is without a key of anybody's. Raises `CalledProcessError` where it fails.
+    """
+    place = "-" if core is None else str(core)
+    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), place, sys.executable, *command]
+    bare = {**os.environ, "ANTHROPIC_API_KEY": "none"}
+    done = subprocess.run(launcher, check=True, capture_output=True, text=True, env=bare)  # noqa: S603  # composed here
     return Spent(**json.loads(done.stdout))
+
+
+def calling(constellation: str, inputs: Inputs, out: Path, *, url: str) -> Command:
+    """The command line of a run that calls a small model at a URL and keeps its replies nowhere else."""
+    files = [word for role, path in inputs.items() for word in (f"--{role}", str(path))]
+    fixed = ["--model", MODEL, "--base-url", url, "--no-cache", "--quiet", "--as-of", AS_OF.isoformat()]
+    return ["-m", "igent", "run", constellation, *files, *fixed, "--out", str(out)]

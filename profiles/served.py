@@ -1,112 +1,180 @@
-"""Providers of a small model, several in one process, each of which tells at last how long its calls had to take.
+"""Providers in a process of their own, on a core of their own, which tell at last what they have played.
 
-`python -m profiles.served SEED WAIT verbose terse ...` prints a list of URLs, one for each way of speaking, and serves
-until its input ends. Then it prints, for each, the seconds that nothing could have been faster than. WAIT scales them.
+`python -m profiles.served CORE MANNERS` prints a list of URLs, one for each manner, and serves until its input ends.
+Then it prints, for each, its plays. What a response has to wait is drawn from a fixed seed and its request alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final, Literal
 
+from igent.dialogue.batch import apart, batch_reply
 from igent.models.simulated import LATENCIES
+from profiles.feeder import cores, pin
+from profiles.plays import Play
 from tests.provider.answers import answer_to, dressed
 from tests.provider.serving import listening, serve
-from tests.provider.state import Provider, Settings
+from tests.provider.state import Played, Provider, Settings
 
-__all__ = ["Served", "Waits", "main", "served"]
+__all__ = ["Manner", "Recorder", "SLOWER_S", "Served", "main", "served"]
 
-_ENDLESS: Final = 1_000_000
+SLOWER_S: Final = 30.0
+_SEED, _ENDLESS = 11, 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a provider answers: how long-windedly, and after which waits, all of them scaled by `wait`.
+
+    A `slow` share of the requests takes `SLOWER_S` longer until its first token.
+    """
+
+    way: Literal["terse", "verbose"] = "terse"
+    latency: str = "haiku"
+    wait: float = 1.0
+    slow: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Served:
-    """Providers that run: their URLs, and once they have ended the least that each one's calls could take, in s."""
+    """Providers that run: their URLs, and once they have ended the plays of each."""
 
     urls: list[str]
-    limits_s: list[float] = field(default_factory=list)
+    plays: list[list[Play]] = field(default_factory=list)
 
 
-class Waits:
-    """How long each response waits: for its first token, and while its tokens are decoded.
+@dataclass(slots=True, kw_only=True)
+class _Response:
+    """One that is being played."""
 
-    Responses that overlap are judged at the same time: of those only the longest counts.
-    """
+    begun_s: float
+    opens: bool
+    ended_s: float
+    drawn_s: float = 0.0
 
-    def __init__(self) -> None:
-        self._open: set[asyncio.Task[None]] = set()
-        self._group: dict[asyncio.Task[None], float] = {}
-        self._past_s = 0.0
+
+_RESPONSE: ContextVar[_Response] = ContextVar("response")
+
+
+class Recorder(Provider):
+    """A provider that keeps what it plays."""
+
+    def __init__(self, manner: Manner) -> None:
+        latency = LATENCIES[manner.latency]
+        settings = Settings(
+            latency=latency and latency.scaled(manner.wait),
+            seed=_SEED,
+            prompt_cache=True,
+            answer=_verbosely if manner.way == "verbose" else _answer,
+            sleep=self._sleep,
+        )
+        super().__init__(settings)
+        self._manner = manner
+        self._responses: list[_Response] = []
+        self._known: set[bytes] = set()
 
     @property
-    def limit_s(self) -> float:
-        """The sum of the longest of those that overlapped."""
-        return self._past_s + max(self._group.values(), default=0.0)
+    def plays(self) -> list[Play]:
+        """All that were begun, as far as they have come."""
+        return [Play(**asdict(one)) for one in self._responses]
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait, on the account of the response that is being played."""
-        task = asyncio.current_task()
-        assert task is not None, "a response is played by a task"
-        if task not in self._open:
-            if not self._open:
-                self._past_s, self._group = self.limit_s, {}
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
-        self._group[task] = self._group.get(task, 0.0) + seconds
-        await asyncio.sleep(seconds)
+    def message(self, body: bytes, *, keyed: bool) -> Played:
+        """The response to a request, on an account of its own from here on."""
+        now_s = time.monotonic()
+        response = _Response(begun_s=now_s, ended_s=now_s, opens=_opens(body) and body not in self._known)
+        _RESPONSE.set(response)  # whoever plays it is a task begun by this one
+        self._responses.append(response)
+        self._known.add(body)
+        played = super().message(body, keyed=keyed)
+        first, *rest = played.script.parts
+        if _drawn(body) < self._manner.slow:
+            first = replace(first, after_s=first.after_s + SLOWER_S * self._manner.wait)
+        return replace(played, script=replace(played.script, parts=(first, *rest)))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, on the account of the response that is being played; a client that leaves ends it."""
+        response, begun_s = _RESPONSE.get(), time.monotonic()
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            seconds = time.monotonic() - begun_s
+            raise
+        finally:
+            response.drawn_s, response.ended_s = response.drawn_s + seconds, time.monotonic()
 
 
 @contextmanager
-def served(ways: Sequence[str], *, seed: int, wait: float) -> Iterator[Served]:
-    """Providers in a process of their own, one for each way of speaking."""
-    command = [sys.executable, "-m", "profiles.served", str(seed), str(wait), *ways]
+def served(manners: Sequence[Manner]) -> Iterator[Served]:
+    """Providers in a process of their own, one for each manner."""
+    asked = json.dumps([asdict(one) for one in manners])
+    command = [sys.executable, "-m", "profiles.served", str(cores()[-1]), asked]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stdout is not None
     with process:
         providers = Served(urls=json.loads(process.stdout.readline()))
         yield providers
         told, _ = process.communicate()
-        providers.limits_s = json.loads(told)
+        providers.plays = [[Play(**play) for play in plays] for plays in json.loads(told)]
 
 
-def main(seed: int, wait: float, ways: Sequence[str]) -> None:
+def main(core: int, manners: Sequence[Manner]) -> None:
     """Serve until the input ends."""
-    asyncio.run(_serve(seed, wait, ways))
+    pin(core)
+    asyncio.run(_serve([Recorder(manner) for manner in manners]))
 
 
-async def _serve(seed: int, wait: float, ways: Sequence[str]) -> None:
-    waits, stop = [Waits() for _ in ways], asyncio.Event()
-    latency = LATENCIES["haiku"]
-    assert latency is not None
+async def _serve(providers: Sequence[Recorder]) -> None:
+    stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         urls = []
-        for way, one in zip(ways, waits, strict=True):
-            settings = Settings(
-                latency=latency.scaled(wait),
-                seed=seed,
-                prompt_cache=True,
-                answer=_verbosely if way == "verbose" else answer_to,
-                sleep=one.sleep,
-            )
+        for provider in providers:
             listener, url = listening()
             urls.append(url)
-            group.create_task(serve(Provider(settings), listener, stop))
+            group.create_task(serve(provider, listener, stop))
         _tell(urls)
         await asyncio.to_thread(sys.stdin.read)
         stop.set()
-    _tell([one.limit_s for one in waits])
+    _tell([[asdict(play) for play in provider.plays] for provider in providers])
+
+
+def _answer(body: bytes) -> str:
+    """The answer for a household, or for each of a batch."""
+    alone = apart(_first(body))
+    bodies = [json.dumps({"messages": [{"role": "user", "content": one}]}).encode() for one in alone]
+    return batch_reply([answer_to(one) for one in bodies]) if alone else answer_to(body)
 
 
 def _verbosely(body: bytes) -> str:
     """The answer, then prose of about 140 tokens that ends as agents do who wait for each other's approval."""
-    text, _ = dressed(answer_to(body), "after", max_tokens=_ENDLESS)
+    text, _ = dressed(_answer(body), "after", max_tokens=_ENDLESS)
     return f"{text}\n\nAPPROVE"
+
+
+def _opens(body: bytes) -> bool:
+    """Whether it is the first question of a conversation that a registration begins with."""
+    text = _first(body)
+    alone = len(json.loads(body)["messages"]) == 1
+    return alone and text.startswith('TASK\n"match"\n') and "\nPROPOSAL\n" not in text
+
+
+def _first(body: bytes) -> str:
+    """The first message of a request."""
+    return "".join(block["text"] for block in json.loads(body)["messages"][0]["content"])
+
+
+def _drawn(body: bytes) -> float:
+    """A number in [0, 1) that is of this request and no other."""
+    return int.from_bytes(hashlib.sha256(b"slow|" + body).digest()[:6], "big") / 2**48
 
 
 def _tell(value: object) -> None:
@@ -115,4 +183,4 @@ def _tell(value: object) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), [Manner(**one) for one in json.loads(sys.argv[2])])
