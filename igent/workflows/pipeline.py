@@ -126,26 +126,23 @@ class Judging:
         if planned.outcome is not None or planned.match is None or planned.order is None:
             return Judged()
         questions = self._match_question(planned.match), self._order_question(planned.order)
-        async with asyncio.TaskGroup() as tasks:
-            calls = Calls(settings, journal, lingering=tasks, recorded=recorded)
+        async with asyncio.TaskGroup() as lingering:
+            calls = Calls(settings, journal, lingering=lingering, recorded=recorded)
             crew = self._crew(calls, self._troupe, priority=planned.index)
-            match, order = await self._phases(crew, planned, *questions, tasks=tasks)
+            match, order = await self._phases(crew, planned, *questions)
         calls.made["critic_skipped"] += sum(c.critic_skipped for c in (match, order) if isinstance(c, Conclusion))
         return Judged(match=match, order=order, calls=calls.made)
 
     async def _phases(
-        self,
-        crew: Crew,
-        planned: Planned,
-        first: _Question[MatchDecision],
-        second: _Question[OrderDecision],
-        *,
-        tasks: asyncio.TaskGroup,
+        self, crew: Crew, planned: Planned, first: _Question[MatchDecision], second: _Question[OrderDecision]
     ) -> tuple[PhaseResult[MatchDecision], PhaseResult[OrderDecision]]:
         """Both phases at once, or one after the other; then the second is not held where the first settled nothing."""
         if self._constellation.optimization.parallel_phases:
-            beside = tasks.create_task(self._hold(crew, planned, second))
-            return await self._hold(crew, planned, first), await beside
+            # Not beside the lingering streams: a cancelled phase ends, and its streams are closed, before those are.
+            async with asyncio.TaskGroup() as phases:
+                order = phases.create_task(self._hold(crew, planned, second))
+                match = await self._hold(crew, planned, first)
+            return match, order.result()
         concluded = await self._hold(crew, planned, first)
         if isinstance(concluded, Conclusion) and concluded.status == "settled":
             return concluded, await self._hold(crew, planned, second)
