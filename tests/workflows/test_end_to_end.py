@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -360,7 +361,8 @@ def test_an_input_that_changes_under_a_run_stops_it(out: Path, tmp_path: Path) -
     control = Control(progress=shrink)
     settings = make_settings("p1r_p2r", {"registrations": inputs.registrations, "offers": inputs.offers}, as_of=AS_OF)
     result = asyncio.run(start(settings, Pace(), out, control=control, rim=Rim()))
-    assert "registrations.jsonl, byte 1572864: changed while it was read" in str(result.stopped)
+    # Which byte depends on how far it was read ahead when the first were through.
+    assert re.search(r"registrations\.jsonl, byte [1-9][0-9]*: changed while it was read", str(result.stopped))
     assert counts_of(result)["registrations"] < len(rows)
     with pytest.raises(OptionError, match="have changed: registrations"):
         Setup(inputs=inputs).resume(out)
