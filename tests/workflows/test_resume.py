@@ -16,6 +16,9 @@ from tests.workflows.checker import check
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import AS_OF, OUTCOMES, SAMPLE, Setup, bytes_of, counts_of, many, quick, rows_of, write
 
+# Hundreds of times what it takes to make a reply durable and commit its registration.
+_WRITTEN_DOWN_S = 0.5
+
 
 @dataclass
 class Outage:
@@ -26,6 +29,8 @@ class Outage:
 
     async def sleep(self, seconds: float) -> None:
         self.waits += 1
+        if self.waits == self.after + 1:  # what was answered before is written down before anything fails
+            await asyncio.sleep(_WRITTEN_DOWN_S)
         if self.waits > self.after:
             raise ModelUnavailable("mock", "out of reach")
         await quick.sleep(seconds)
@@ -58,7 +63,7 @@ def out(tmp_path: Path) -> Path:
 
 def cut_off(out: Path, *, after: int) -> RunResult:
     """A run that an outage stops after that many waits: one call at a time, so that none ends after it."""
-    setup = Setup(rim=Rim(sleep=Outage(after=after).sleep))
+    setup = Setup(rim=replace(quick, sleep=Outage(after=after).sleep))
     return setup.run(out, pace=Pace(concurrency=1), model="mock", mock_latency="haiku", mock_errors=0.2)
 
 
