@@ -18,7 +18,6 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final, Literal
 
-from igent.dialogue.batch import apart, batch_reply
 from igent.models.simulated import LATENCIES
 from profiles.feeder import cores, pin
 from profiles.plays import Play
@@ -75,7 +74,7 @@ class Recorder(Provider):
             latency=latency and latency.scaled(manner.wait),
             seed=_SEED,
             prompt_cache=True,
-            answer=_verbosely if manner.way == "verbose" else _answer,
+            answer=_verbosely if manner.way == "verbose" else answer_to,
             sleep=self._sleep,
         )
         super().__init__(settings)
@@ -147,16 +146,9 @@ async def _serve(providers: Sequence[Recorder]) -> None:
     _tell([[asdict(play) for play in provider.plays] for provider in providers])
 
 
-def _answer(body: bytes) -> str:
-    """The answer for a household, or for each of a batch."""
-    alone = apart(_first(body))
-    bodies = [json.dumps({"messages": [{"role": "user", "content": one}]}).encode() for one in alone]
-    return batch_reply([answer_to(one) for one in bodies]) if alone else answer_to(body)
-
-
 def _verbosely(body: bytes) -> str:
     """The answer, then prose of about 140 tokens that ends as agents do who wait for each other's approval."""
-    text, _ = dressed(_answer(body), "after", max_tokens=_ENDLESS)
+    text, _ = dressed(answer_to(body), "after", max_tokens=_ENDLESS)
     return f"{text}\n\nAPPROVE"
 
 

@@ -38,6 +38,15 @@ class Usage:
             estimated=self.estimated or other.estimated,
         )
 
+    def part(self, parts: int) -> Usage:
+        """An equal part of it, rounded down."""
+        return Usage(**{name: getattr(self, name) // parts for name in _COUNTS}, estimated=self.estimated)
+
+    def less(self, told: Usage) -> Usage:
+        """What is left of it beside another, no count below 0."""
+        counts = {name: max(0, getattr(self, name) - getattr(told, name)) for name in _COUNTS}
+        return Usage(**counts, estimated=self.estimated)
+
     def as_record(self) -> dict[str, Json]:
         """The JSON form, by field name."""
         return {name: getattr(self, name) for name in _FIELDS}

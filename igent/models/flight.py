@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.batch import Answers
@@ -18,8 +18,6 @@ from igent.models.base import ModelEvent, ModelRequest, PromptRead, ReplyEnd, Se
 from igent.models.tally import Tally
 
 __all__ = ["Flight", "Seat"]
-
-_COUNTS = tuple(each.name for each in fields(Usage) if each.name != "estimated")
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +104,7 @@ class Flight:
         if not self.shared:
             self.seats[0].close(error)
             return
-        rest = _less(self.usage(error), self._told)
+        rest = self.usage(error).less(self._told)
         if self._last is not None:
             self._last.hear(ReplyEnd(stop_reason="end_turn", usage=rest))
             self._last.close()
@@ -129,7 +127,7 @@ class Flight:
             return
         self.answered.append((len(seat.request.prompt), len(text)))
         if self.tally.prompt is not None:
-            share = _part(self.tally.prompt, len(self.seats))
+            share = self.tally.prompt.part(len(self.seats))
             seat.hear(PromptRead(usage=share))
         seat.hear(text)
         if len(self.answered) == len(self.seats):
@@ -145,15 +143,3 @@ def _answers(request: ModelRequest, text: str) -> bool:
     if maybe_answer(request.kind, text.encode()) is None:
         return False
     return request.verified is None or request.verified(text)
-
-
-def _part(whole: Usage, parts: int) -> Usage:
-    """An equal part of a usage, rounded down."""
-    counts = {name: getattr(whole, name) // parts for name in _COUNTS}
-    return Usage(**counts, estimated=whole.estimated)
-
-
-def _less(whole: Usage, told: Usage) -> Usage:
-    """What is left of a usage, none of it below 0."""
-    counts = {name: max(0, getattr(whole, name) - getattr(told, name)) for name in _COUNTS}
-    return Usage(**counts, estimated=whole.estimated)

@@ -109,9 +109,7 @@ def unsourced(value: Json) -> Json:
     """A record without the pointers into files: what it says, wherever that stands."""
     if isinstance(value, dict):
         return {
-            key: unsourced(one) if isinstance(one, _NESTED) else one
-            for key, one in value.items()
-            if key != "source" and not key.endswith("_source")
+            key: unsourced(one) if isinstance(one, _NESTED) else one for key, one in value.items() if not _points(key)
         }
     return [unsourced(one) for one in value] if isinstance(value, list) else value
 
