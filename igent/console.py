@@ -1,28 +1,28 @@
-"""A run as a process: a progress bar on a terminal, a profile where one is asked for."""
+"""A run as a process: a progress bar on a terminal, a profile where one is asked for.
+
+What not every run needs is imported where it is needed: a first call does not wait for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import cProfile
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import cast
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, cast
 
 from igent import codec, workflows
 from igent.domain.records import Json
 from igent.interrupts import FLUSH_S, Interrupts
-from igent.report import MAX_ROWS, Listing, progress_line
 from igent.workflows import Control, Pace, Rim, RunResult, RunSettings
-from igent.workflows.doctor import Finding, examine
 from igent.workflows.projection import ARRAYS
-from igent.workflows.rehearsal import rehearse
 from igent.workflows.same import Stated
 from igent.workflows.session import prepare
+
+if TYPE_CHECKING:
+    from igent.report import Listing
+    from igent.workflows.doctor import Finding
 
 __all__ = ["Work", "examined", "listing", "rehearsed", "resuming", "run_process", "starting"]
 
@@ -43,6 +43,7 @@ def resuming(
 
 def rehearsed(settings: RunSettings, pace: Pace, rim: Rim, *, pilot: RunResult | None = None) -> dict[str, Json]:
     """The forecast of a run, from a `pilot` where there was one."""
+    from igent.workflows.rehearsal import rehearse
 
     async def told() -> dict[str, Json]:
         session = await prepare(settings, pace, rim, calls=False)
@@ -54,6 +55,7 @@ def rehearsed(settings: RunSettings, pace: Pace, rim: Rim, *, pilot: RunResult |
 
 def examined(settings: RunSettings, rim: Rim, directory: Path) -> list[Finding]:
     """What a look at everything that a run needs has found."""
+    from igent.workflows.doctor import examine
 
     async def all_of() -> list[Finding]:
         return [finding async for finding in examine(settings, rim, directory)]
@@ -63,6 +65,8 @@ def examined(settings: RunSettings, rim: Rim, directory: Path) -> list[Finding]:
 
 def listing(result: RunResult) -> Listing:
     """The rows of a small run, for the closing table; none of a large one."""
+    from igent.report import MAX_ROWS, Listing
+
     counts = cast("dict[str, int]", result.summary["counts"])
     if counts["registrations"] > MAX_ROWS:
         return Listing()
@@ -87,6 +91,8 @@ def run_process(
 
 @contextmanager
 def _profiled(path: Path) -> Iterator[None]:
+    import cProfile
+
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     profiler = cProfile.Profile()
@@ -101,6 +107,12 @@ def _bar(*, quiet: bool) -> Iterator[Callable[[dict[str, Json], int], None]]:
     if quiet or not sys.stderr.isatty():
         yield lambda _counts, _total: None
         return
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from igent.report import progress_line
+
     rate_column, text_column = TextColumn("{task.fields[rate]}"), TextColumn("{task.description}")
     columns = (BarColumn(), MofNCompleteColumn(), rate_column, TimeRemainingColumn(), text_column)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
 
+from igent.accounting.prices import prompt_tokens
+from igent.accounting.usage import Usage
+from igent.accounting.worth import paid_tokens
 from igent.constellation import CriticPolicy
 from igent.errors import RunStopped
 from igent.workflows import Control, Inputs, Pace, Rim, RunResult, make_settings, start
@@ -20,8 +22,6 @@ from profiles.served import Manner
 __all__ = ["Arm", "DEFAULT", "Found", "NAIVE", "OneAtATime", "Row", "begun", "figures", "unlike", "unlike_where_proven"]
 
 NAIVE, DEFAULT = str(Path(__file__).with_name("naive.yaml")), "p1m1c1_p2m2c2"
-# What a million tokens of a prompt cost by how a cache was used, in those that are read afresh (`prices.json`).
-_WEIGHTS: Final = {"input": 1.0, "cache_read": 0.1, "cache_write": 1.25, "cache_write_1h": 2.0}
 _OUTCOMES = ("matches.json", "pos.json")
 
 Row = partial[Measurement]
@@ -103,17 +103,21 @@ class Found:
     @property
     def prompts(self) -> int:
         """All tokens of all prompts."""
-        return sum(self.tokens(kind) for kind in _WEIGHTS)
+        return prompt_tokens(self._usage)
 
     @property
     def paid(self) -> float:
         """The tokens of prompts by what they cost."""
-        return sum(self.tokens(kind) * weight for kind, weight in _WEIGHTS.items())
+        return paid_tokens(self._usage)
 
     @property
     def hit_rate(self) -> float:
         """How much of all prompts was read from the provider's cache."""
-        return self.tokens("cache_read") / self.prompts
+        return self._usage.cache_read_tokens / self.prompts
+
+    @property
+    def _usage(self) -> Usage:
+        return Usage.from_record(self.result.summary["usage"])
 
     def proven(self) -> dict[str, list[object]]:
         """The match and the order of each registration that the rules have proven."""

@@ -1,4 +1,4 @@
-"""`python -m profiles.bench`: every suite, one table, the results as JSON. No network; about a quarter of an hour.
+"""`python -m profiles.bench`: every suite, tables, the results as JSON. No network; about a quarter of an hour.
 
 Only a run of all suites is recorded, in `results/<utc-date>.json` and in the README.
 """
@@ -29,7 +29,7 @@ from profiles.latency import latency
 from profiles.load import load
 from profiles.measure import Measurement, Size
 from profiles.phases import phases
-from profiles.report import Facts, document, heading, table, with_report
+from profiles.report import Facts, document, report, with_report
 from profiles.startup import startup
 from profiles.streams import streams
 from profiles.throughput import throughput
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with TemporaryDirectory(prefix="bench-", dir=_RUNS) as scratch:
         chosen = [options.only] if options.only else [*SUITES]
         measurements = measure(chosen, Size(registrations=options.registrations), Path(scratch))
-    sys.stdout.write(f"{heading(now)}\n\n{table(measurements)}")
+    sys.stdout.write(report(now, measurements))
     if not options.only:
         record(_HERE, now, measurements)
     return int(any(one.unit == "faults" and one.value for one in measurements))
@@ -94,13 +94,13 @@ def measure(suites: Sequence[str], size: Size, scratch: Path) -> list[Measuremen
 
 
 def record(directory: Path, now: Facts, measurements: Sequence[Measurement]) -> None:
-    """Write the results file of the day and the README's table."""
+    """Write the results file of the day and the README's tables."""
     results = directory / "results" / f"{now['date']}.json"
     results.parent.mkdir(exist_ok=True)
     results.write_text(document(now, measurements), encoding="utf-8")
     readme = directory / "README.md"
-    report = f"{heading(now)}\n\n{table(measurements)}"
-    readme.write_text(with_report(readme.read_text(encoding="utf-8"), report), encoding="utf-8")
+    text = with_report(readme.read_text(encoding="utf-8"), report(now, measurements))
+    readme.write_text(text, encoding="utf-8")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

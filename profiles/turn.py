@@ -22,7 +22,7 @@ from igent.agents.bridge import BridgeClient
 from igent.agents.calls import CallJournal, Calls, CallSettings, Kept
 from igent.agents.crew import Crew, Troupe
 from igent.constellation import PhaseSpec
-from igent.dialogue.prompts import opening
+from igent.dialogue.prompts import Openings
 from igent.dialogue.replies import find_answer
 from igent.dialogue.script import Ask, Conclusion, Exchange, exchange
 from igent.domain.verify import MatchDecision, MatchTask, verify_match
@@ -102,7 +102,7 @@ async def _question() -> _Question:
     task = await _first_task(session)
     about = Exchange(
         kind="match",
-        opening=opening(task, session.inputs.market),
+        opening=Openings(session.inputs.market).opening(task),
         read=_read,
         verify=partial(verify_match, task=task),
         typed=MatchDecision.as_record,

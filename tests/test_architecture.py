@@ -43,8 +43,11 @@ EDGES: dict[str, set[str]] = {
     "workflows.__main__": {"cli"},
     "interrupts": {"models.halt"},
     "console": {"errors", "domain", "codec", "report", "workflows", "interrupts"},
-    "terminal": {*PURE, "workflows", "interrupts", "console", "commands.environment"},
-    "commands": {"errors", "domain.records", "constellation", "printable", "store", "workflows", "console", "terminal"},
+    "terminal": {*PURE, "workflows", "interrupts", "console", "commands.environment"} - {"audit"},
+    "commands": {
+        *("errors", "domain", "constellation", "printable", "audit", "story"),
+        *("store", "workflows", "interrupts", "console", "terminal"),
+    },
     "cli": {"errors", "interrupts", "commands", "__version__"},
     "__main__": {"cli"},
 }

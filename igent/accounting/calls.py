@@ -90,7 +90,7 @@ def _us(seconds: float) -> int:
 
 
 def _counts(usage: Usage) -> list[Json]:
-    return [*usage.as_record().values()]
+    return [*usage.counts, usage.estimated]
 
 
 def _usage(record: Json) -> Usage:

@@ -6,12 +6,13 @@ rounded once, when it is written down.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from igent.accounting.calls import CallFacts
-from igent.accounting.prices import Bill, Price, PriceTable, saved_by_cache_usd, usd_text
+from igent.accounting.prices import Bill, Price, PriceTable, cost_usd, saved_by_cache_usd, usd_text
 from igent.accounting.timing import csv_cell
 from igent.accounting.usage import Usage
 from igent.domain.records import Json
@@ -71,7 +72,7 @@ class Costs:
         - `early_stop`: what replies closed after their answer were short of the mean reply of their agent that ended by
           itself, at the price of output: too little where they would have rambled on. Null where none ended by itself.
         """
-        cached, hits = _together(row.cached for row in rows), _together(row.hits.bill for row in rows)
+        cached, hits = _together(row.cached.bill for row in rows), _together(row.hits.bill for row in rows)
         stopped = any(row.stopped.calls for row in rows)
         return {
             "prompt_cache": _saving(cached.usd, estimated=cached.usage.estimated),
@@ -91,14 +92,28 @@ class Costs:
 
 @dataclass(slots=True)
 class _Sum:
-    """Calls of one price, added up."""
+    """Calls added up in place: the books are kept call by call, and a `bill` of each would take three objects."""
 
     calls: int = 0
-    bill: Bill = field(default_factory=Bill)
+    counts: list[int] = field(default_factory=lambda: [0] * len(_COUNTS))
+    estimated: bool = False
+    usd: Decimal | None = Decimal(0)
 
     def add(self, call: Usage, price: Price | None) -> None:
+        """Add one call at its price."""
+        self.take(call, None if price is None else cost_usd(call, price))
+
+    def take(self, call: Usage, usd: Decimal | None) -> None:
+        """Add one call with an amount of dollars, None where that is not known."""
         self.calls += 1
-        self.bill += Bill.of(call, price)
+        self.counts = [*map(operator.add, self.counts, call.counts)]
+        self.estimated = self.estimated or call.estimated
+        self.usd = None if self.usd is None or usd is None else self.usd + usd
+
+    @property
+    def bill(self) -> Bill:
+        """What they come to."""
+        return Bill(usage=Usage(**dict(zip(_COUNTS, self.counts, strict=True)), estimated=self.estimated), usd=self.usd)
 
 
 @dataclass(slots=True)
@@ -116,7 +131,7 @@ class _Row:
     stopped: _Sum = field(default_factory=_Sum)
     failed: _Sum = field(default_factory=_Sum)
     hits: _Sum = field(default_factory=_Sum)
-    cached: Bill = field(default_factory=Bill)
+    cached: _Sum = field(default_factory=_Sum)
 
     def add(self, call: CallFacts) -> None:
         """Add one call to the sum that it belongs to."""
@@ -128,7 +143,7 @@ class _Row:
         answered = self.stopped if call.cut else self.ended
         (answered if call.fault is None else self.failed).add(usage, price)
         if usage.cache_read_tokens or usage.cache_write_tokens or usage.cache_write_1h_tokens:
-            self.cached += Bill(usage=usage, usd=saved_by_cache_usd(usage, price) if price else None)
+            self.cached.take(usage, saved_by_cache_usd(usage, price) if price else None)
 
     @property
     def bill(self) -> Bill:
@@ -155,19 +170,24 @@ class _Row:
 
 def bill_of(calls: Iterable[CallFacts], prices: PriceTable) -> Bill:
     """What some calls, such as those for one registration, took and cost together."""
-    return _together(Bill.of(call.usage, prices.maybe(call.model)) for call in calls if call.saved is None)
+    return _sum_of(calls, prices).bill
 
 
 def costs_line(registration_id: str, calls: Sequence[CallFacts], prices: PriceTable) -> bytes:
     """One UTF-8 line of `costs.csv`, its cost empty where a call has no price; ids are guarded as in `timings.csv`."""
-    bill, hits = bill_of(calls, prices), sum(call.saved is not None for call in calls)
-    counts = [
-        sum(call.calls for call in calls if call.saved is None),
-        hits,
-        *(getattr(bill.usage, name) for name in _COUNTS),
-    ]
-    ends = ["true" if bill.usage.estimated else "false", usd_text(bill.usd) or ""]
+    paid, made = _sum_of(calls, prices), sum([call.calls for call in calls if call.saved is None])
+    counts = [made, len(calls) - paid.calls, *paid.counts]
+    ends = ["true" if paid.estimated else "false", usd_text(paid.usd) or ""]
     return (",".join([csv_cell(registration_id), *map(str, counts), *ends]) + "\n").encode()
+
+
+def _sum_of(calls: Iterable[CallFacts], prices: PriceTable) -> _Sum:
+    """Those that were made."""
+    found = _Sum()
+    for call in calls:
+        if call.saved is None:
+            found.add(call.usage, prices.maybe(call.model))
+    return found
 
 
 def _together(bills: Iterable[Bill]) -> Bill:

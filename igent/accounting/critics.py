@@ -68,10 +68,12 @@ class CriticYield:
         self._skipped += cast("dict[str, int]", record["calls"]).get("critic_skipped", 0)
         for phase in cast("list[Record]", cast("Record", record["audit"]).get("phases", [])):
             turns = cast("list[Record]", phase.get("turns", []))
-            said = (str(turn["verdict"]) for turn in turns if turn["speaker"] == "critic")
-            self._turns.update(_TURNS.get(verdict, "unreadable") for verdict in said)
+            for turn in turns:
+                if turn["speaker"] == "critic":
+                    self._turns[_TURNS.get(str(turn["verdict"]), "unreadable")] += 1
             vetoes = [*_vetoes(turns)]
-            self._effects.update(effect for _, effect in vetoes)
+            for _, effect in vetoes:
+                self._effects[effect] += 1
             row = cast("Record", record.get("row", {}))
             vetoed = tuple(answer for answer, effect in vetoes if effect != "no_effect")
             if vetoed and row.get("phase") == phase["phase"] and "proposal" in row:

@@ -18,6 +18,7 @@ from igent.domain.records import Json
 
 __all__ = ["Seen", "Sums", "kind"]
 
+_NOTHING = Usage()
 _MOST = 1e30  # past the squares of whatever a run adds up, and far from what overflows
 
 
@@ -68,7 +69,7 @@ class Seen:
         first = next((one.agent for task in ("match", "order") for one in made if one.kind == task), None)
         if first is not None:
             self._add(len(made), kind(first, noted=noted))
-            for agent, calls in Counter(one.agent for one in made).items():
+            for agent, calls in Counter([one.agent for one in made]).items():
                 self._add(calls, kind(first, noted=noted), agent)
 
     def calls(self, agent: str, of_kind: str) -> Sums:
@@ -106,7 +107,7 @@ class Seen:
 
 def _is_paid_for(facts: CallFacts) -> bool:
     """Whether somebody paid for it, now or when its reply was first given: what a provider refused, nobody did."""
-    return (facts.saved or facts.usage) != Usage()
+    return (facts.saved or facts.usage) != _NOTHING
 
 
 def _sums(row: Json) -> Sums:

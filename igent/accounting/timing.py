@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import NamedTuple, TypeAlias
 
-from igent.accounting.spans import Span
+from igent.accounting.spans import Span, SpanRow, span_rows
+from igent.domain.records import Json
 from igent.printable import visible
 
 __all__ = ["CSV_HEADER", "Split", "TimingRow", "csv_cell", "csv_line", "percentile", "timing_row", "work_and_wait"]
@@ -37,16 +37,19 @@ def work_and_wait(spans: Sequence[Span]) -> tuple[Split, ...]:
     phases, count once.
     """
     waits: list[list[_Interval]] = [[] for _ in spans]
-    for index, one in enumerate(spans):
+    for one in spans:
         if one.kind == "wait":
-            waits[index].append((one.start_us, one.end_us))
-            for outer in _ancestors(spans, index):
+            outer = one.parent
+            while outer >= 0 and not _waits_beside(one, spans[outer]):
                 waits[outer].append(_clipped(one, spans[outer]))
-    return tuple(_split(one, _covered_us(waited)) for one, waited in zip(spans, waits, strict=True))
+                outer = spans[outer].parent
+    return tuple(
+        Split(0, one.duration_us) if one.kind == "wait" else _split(one, _covered_us(waited))
+        for one, waited in zip(spans, waits, strict=True)
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimingRow:
+class TimingRow(NamedTuple):
     """One row of `timings.csv`: the fields are its columns, in order.
 
     - `agent_conversation`: the phase's `conversation`, less its `slot` (for a free call slot) and `journal` waits.
@@ -71,8 +74,7 @@ class TimingRow:
     total_seconds: float
 
 
-_COLUMNS = tuple(field.name for field in fields(TimingRow))
-CSV_HEADER: bytes = ",".join(_COLUMNS).encode() + b"\n"
+CSV_HEADER: bytes = ",".join(TimingRow._fields).encode() + b"\n"
 
 # What makes a spreadsheet read a cell as a formula, also in full width, or where others split a line
 # (https://owasp.org/www-community/attacks/CSV_Injection).
@@ -80,11 +82,14 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 _SPLITS = re.compile(r'[,;|"]')
 
 
-def timing_row(registration_id: str, spans: Sequence[Span]) -> TimingRow:
-    """The times of one registration as `TimingRow` defines them; a part that did not happen took 0 seconds."""
-    places = _places(spans)
+def timing_row(registration_id: str, record: Sequence[Json]) -> TimingRow:
+    """The times of one registration, as `Timeline.record` has them, by the definitions of `TimingRow`.
+
+    A part that did not happen took 0 seconds. Raises `ValueError` for what no timeline has recorded.
+    """
+    places = _places(span_rows(record))
     talk1, talk2 = _conversation_us(places, _PHASE1), _conversation_us(places, _PHASE2)
-    update1, update2 = (_covered_us(_inside(places, _ROOT, name)) for name in ("allocate", "order"))
+    update1, update2 = [_covered_us(_inside(places, _ROOT, name)) for name in ("allocate", "order")]
     write1 = _covered_us(_inside(places, _PHASE1, "journal"))
     write2 = _covered_us(_inside(places, _PHASE2, "journal") + _inside(places, _ROOT, "commit"))
     calls = _inside(places, 0, "model")
@@ -99,14 +104,14 @@ def timing_row(registration_id: str, spans: Sequence[Span]) -> TimingRow:
         phase2_capacity_update_seconds=update2 / 1e6,
         phase2_file_write_seconds=write2 / 1e6,
         turn_wait_seconds=_covered_us(_inside(places, _ROOT, "turn")) / 1e6,
-        total_seconds=(max(end for _, end in calls) - min(start for start, _ in calls)) / 1e6 if calls else 0.0,
+        total_seconds=(max([end for _, end in calls]) - min(calls)[0]) / 1e6 if calls else 0.0,
     )
 
 
 def csv_line(row: TimingRow) -> bytes:
     """One UTF-8 line of `timings.csv`, seconds with six decimals; an id that reads as a formula gets an apostrophe."""
-    seconds = [f"{getattr(row, column):.6f}" for column in _COLUMNS[1:]]
-    return (",".join([csv_cell(row.registration_id), *seconds]) + "\n").encode()
+    registration_id, *seconds = row
+    return (",".join([csv_cell(registration_id), *[f"{one:.6f}" for one in seconds]]) + "\n").encode()
 
 
 def percentile(values: Sequence[float], p: float) -> float:
@@ -119,9 +124,9 @@ def percentile(values: Sequence[float], p: float) -> float:
     return values[max(ceil(p * len(values) / 100), 1) - 1]
 
 
-def _ancestors(spans: Sequence[Span], index: int) -> Iterator[int]:
-    while (index := spans[index].parent) >= 0:
-        yield index
+def _waits_beside(one: Span, outer: Span) -> bool:
+    """Whether what is around a wait waits all that time itself, so that this one adds nothing further out."""
+    return outer.kind == "wait" and outer.start_us <= one.start_us and one.end_us <= outer.end_us
 
 
 def _clipped(one: Span, outer: Span) -> _Interval:
@@ -148,14 +153,14 @@ def _split(one: Span, wait_us: int) -> Split:
     return Split(one.duration_us - wait_us, wait_us)
 
 
-def _places(spans: Sequence[Span]) -> _Places:
+def _places(rows: Sequence[SpanRow]) -> _Places:
     """The times of the spans of each name, with the bits of those around them; a parent stands before its children."""
     inside: list[int] = []
     places: defaultdict[str, list[tuple[int, _Interval]]] = defaultdict(list)
-    for name, _, start, end, parent in spans:
+    for name, _, start, duration, parent in rows:
         around = inside[parent] if parent >= 0 else 0
         inside.append(around | _BITS.get(name, 0))
-        places[name].append((around, (start, end)))
+        places[name].append((around, (start, start + duration)))
     return places
 
 

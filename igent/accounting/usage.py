@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from igent.domain.records import Json
 
@@ -27,6 +29,11 @@ class Usage:
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
     estimated: bool = False
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The counts, in the order of the fields."""
+        return _counted(self)
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -72,6 +79,7 @@ class Usage:
 
 _FIELDS = tuple(each.name for each in fields(Usage))
 _COUNTS = {*_FIELDS} - {"estimated"}
+_counted: Callable[[Usage], tuple[int, ...]] = attrgetter(*_FIELDS[:-1])
 
 
 def estimate_tokens(text: str) -> int:

@@ -34,8 +34,8 @@ Warned: TypeAlias = tuple[str, dict[str, Json]]  # for people, and the same as v
 class Vitals:
     """All looks together; the older ones are merged, the worst of two standing for both, once they are too many."""
 
-    def __init__(self, *, memory_bytes: int = MEMORY_BYTES, lag_s: float = LAG_S) -> None:
-        self._memory_bytes, self._lag_us = memory_bytes, round(lag_s * 1e6)
+    def __init__(self, *, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._memory_bytes = memory_bytes
         self._memory_warned = self._lag_warned = False
         self.samples: list[Sample] = []
         self.peak_memory_bytes = self.max_lag_us = 0
@@ -50,9 +50,9 @@ class Vitals:
         if sample.memory_bytes > self._memory_bytes and not self._memory_warned:
             self._memory_warned = True
             yield _memory_warned(sample.memory_bytes, self._memory_bytes)
-        if sample.lag_us > self._lag_us and not self._lag_warned:
+        if sample.lag_us > LAG_S * 1e6 and not self._lag_warned:
             self._lag_warned = True
-            yield _lag_warned(sample.lag_us / 1e6, self._lag_us / 1e6)
+            yield _lag_warned(sample.lag_us / 1e6)
 
     def as_record(self) -> dict[str, Json]:
         """The worst of each, for `run.json`; None where nobody has looked."""
@@ -80,6 +80,6 @@ def _memory_warned(found: int, bound: int) -> Warned:
     return text, {"what": "memory", "bytes": found, "bound_bytes": bound}
 
 
-def _lag_warned(found: float, bound: float) -> Warned:
-    text = f"the event loop was {found:.2f} s late, more than {bound:g}: times are longer than the models took"
-    return text, {"what": "event-loop-lag", "seconds": found, "bound_seconds": bound}
+def _lag_warned(found: float) -> Warned:
+    text = f"the event loop was {found:.2f} s late, more than {LAG_S:g}: times are longer than the models took"
+    return text, {"what": "event-loop-lag", "seconds": found, "bound_seconds": LAG_S}

@@ -9,10 +9,10 @@ from igent.accounting.prices import prompt_tokens
 from igent.accounting.usage import Usage
 from igent.domain.records import Json
 
-__all__ = ["Worth"]
+__all__ = ["Worth", "paid_tokens"]
 
 # What providers ask for a token relative to one of input (`prices.json`, November 2026).
-_READ, _WRITE, _OUTPUT = 0.1, 1.25, 5.0
+_READ, _WRITE, _WRITE_1H, _OUTPUT = 0.1, 1.25, 2.0, 5.0
 # Of an answer before one was seen, where its bound is not less; decisions take less.
 _FIRST_ANSWER_TOKENS = 128
 # What an entry has around its answer, and how much longer than the mean answers may be.
@@ -61,7 +61,7 @@ class Worth:
         self._batches += 1
         self._asked += asked
         self._answered += len(answered)
-        self._paid += _input(usage) + _OUTPUT * usage.output_tokens
+        self._paid += paid_tokens(usage) + _OUTPUT * usage.output_tokens
         if answered:
             prompts = prompt_tokens(usage) * sum(prompt for prompt, _ in answered) / max(1, prompt_chars)
             self._alone += prompts - _saved(usage, len(answered)) + _OUTPUT * said
@@ -72,14 +72,14 @@ class Worth:
         return {"batches": self._batches, "asked": self._asked, "answered": self._answered, "cost_ratio": ratio}
 
 
-def _input(usage: Usage) -> float:
+def paid_tokens(usage: Usage) -> float:
     """A prompt in tokens of input, those of the provider's cache weighed by what they cost."""
-    written = usage.cache_write_tokens + usage.cache_write_1h_tokens
-    return usage.input_tokens + _READ * usage.cache_read_tokens + _WRITE * written
+    written = _WRITE * usage.cache_write_tokens + _WRITE_1H * usage.cache_write_1h_tokens
+    return usage.input_tokens + _READ * usage.cache_read_tokens + written
 
 
 def _saved(usage: Usage, prompts: int) -> float:
     """What the cache saves so many prompts with one beginning: the first as it did this one, the others as readers."""
     kept = prompt_tokens(usage) - usage.input_tokens
-    first = prompt_tokens(usage) - _input(usage)
+    first = prompt_tokens(usage) - paid_tokens(usage)
     return first + (prompts - 1) * (1 - _READ) * kept

@@ -55,7 +55,7 @@ class BridgeClient(ChatCompletionClient):
 
     async def create(self, messages: Sequence[LLMMessage], **_: Any) -> CreateResult:
         """Make the call. Raises `ModelError`."""
-        spoken = tuple(_message(m) for m in messages if not isinstance(m, SystemMessage))
+        spoken = tuple([_message(m) for m in messages if not isinstance(m, SystemMessage)])
         text = await self._calls.ask(self._make_request(spoken))
         return CreateResult(finish_reason="stop", content=text, usage=_NO_USAGE, cached=False)
 

@@ -155,23 +155,39 @@ class Calls:
         deadline_s = self._settings.deadline_s
         try:
             async with asyncio.timeout(deadline_s):
-                async for event in stream:
-                    reading.take(event)
-                    if reading.end is not None or (reading.answer is not None and self._settings.early_json):
-                        return
+                with span("first token", "wait"):
+                    answered = await self._hear(stream, reading, first=True)
+                if not answered and reading.pieces:
+                    with span("decoding", "wait"):
+                        answered = await self._hear(stream, reading)
         except TimeoutError:
             raise ModelTimeout(_name(reading.request), deadline_s) from None
-        raise _cut_off(reading.request)
+        if not answered:
+            raise _cut_off(reading.request)
+
+    async def _hear(self, stream: AsyncGenerator[ModelEvent, None], reading: Reading, *, first: bool = False) -> bool:
+        """Read on to the answer, or only to the `first` text; whether the answer is there, or the end."""
+        async for event in stream:
+            reading.take(event)
+            if reading.end is not None or (reading.answer is not None and self._settings.early_json):
+                return True
+            if first and reading.pieces:
+                return False
+        return False
 
     async def _linger(self, stream: AsyncGenerator[ModelEvent, None], reading: Reading) -> None:
         """Read an answered stream to its end, unless it says more than white space or takes too long."""
+        task = asyncio.current_task()
+        assert task is not None, "a coroutine runs in a task"
+        # This task does nothing else, so that it can be cancelled as a whole.
+        late = asyncio.get_running_loop().call_later(LINGER_S, task.cancel)
         try:
-            async with asyncio.timeout(LINGER_S):
-                while not reading.over:
-                    reading.take(await anext(stream))
-        except (TimeoutError, StopAsyncIteration, ModelError):
+            while not reading.over:
+                reading.take(await anext(stream))
+        except (StopAsyncIteration, ModelError):
             pass  # the answer is in use already; only its usage is less exact
         finally:
+            late.cancel()
             await self._close(stream, reading)
 
     async def _close(

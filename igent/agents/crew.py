@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Self, cast
 
 from autogen_agentchat.agents import AssistantAgent
@@ -27,6 +28,8 @@ from igent.errors import ReplyUnusable
 from igent.models.base import Message, ModelRequest
 
 __all__ = ["Crew", "Troupe"]
+
+_WHEN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Assistant(AssistantAgent):
@@ -157,8 +160,8 @@ def _speaker(phase: PhaseSpec, ask: Ask) -> AgentSpec:
 
 
 def _message(text: str, source: str) -> TextMessage:
-    """A message; nobody looks at its id, which AutoGen would draw, nor at its metadata, which it would copy."""
-    return TextMessage(content=text, source=source, id="", metadata={})
+    """A message; nobody looks at the id and the time that AutoGen would draw, nor at metadata, which it would copy."""
+    return TextMessage(content=text, source=source, id="", metadata={}, created_at=_WHEN)
 
 
 async def _reply(agent: AssistantAgent, messages: list[TextMessage]) -> str:

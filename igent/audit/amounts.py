@@ -15,9 +15,8 @@ from typing import cast
 from igent.audit.case import Case
 from igent.audit.claims import Claim, Found, LineClaim
 from igent.audit.findings import Code, Finding, differs
-from igent.audit.judged import ground_in, judged_findings, ruling_in, undecided_findings
+from igent.audit.incentives import excluded, ground_in, judged_findings, ruling_in, undecided_findings, unknown
 from igent.audit.lines import product_of
-from igent.audit.subsidies import excluded, unknown
 from igent.domain.estimates import Estimate, estimate_of
 from igent.domain.incentives import amount_of, standing, standings
 from igent.domain.orders import Grant, Order, build_order, lends

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Literal
 
@@ -60,13 +60,7 @@ class Finding:
 
     def as_record(self) -> dict[str, Json]:
         """The form in which `--json` prints it."""
-        return {
-            "registration_id": self.registration_id,
-            "code": self.code,
-            "expected": self.expected,
-            "found": self.found,
-            "source": [*self.source],
-        }
+        return {**asdict(self), "source": [*self.source]}
 
 
 def differs(code: Code, expected: Json, found: Found, registration_id: str | None, *places: str) -> Finding:

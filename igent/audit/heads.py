@@ -8,6 +8,7 @@ from igent import codec
 from igent.audit.case import Case
 from igent.audit.claims import Claim
 from igent.audit.findings import Finding, differs
+from igent.domain.orders import unsourced
 from igent.domain.records import Json, Registration
 
 __all__ = ["head_findings", "id_findings"]
@@ -34,15 +35,6 @@ def id_findings(claim: Claim, registration: Registration) -> Iterator[Finding]:
     """Whether an order of igent's form in which nothing is wrong has its own id."""
     found = claim.row.get("po_id")
     said: dict[str, Json] = {part: value for part in _SAID if (value := claim.row.get(part).value) is not None}
-    expected = f"PO-{codec.digest(_unsourced(said))[:_ID_DIGITS]}"
+    expected = f"PO-{codec.digest(unsourced(said))[:_ID_DIGITS]}"
     if found.value != expected:
         yield differs("order-id-differs", expected, found, registration.id, claim.row.pointer)
-
-
-def _unsourced(value: Json) -> Json:
-    """A value without the pointers into files: an order is the same wherever its prices stand."""
-    if isinstance(value, list):
-        return [_unsourced(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: _unsourced(one) for key, one in value.items() if key != "source" and not key.endswith("_source")}

@@ -10,9 +10,9 @@ from igent.audit.case import Case, Household
 from igent.audit.claims import Claim, Found, claim_of
 from igent.audit.findings import Code, Finding, differs
 from igent.audit.heads import head_findings, id_findings
+from igent.audit.incentives import subsidy_findings
 from igent.audit.lines import line_findings, product_of
 from igent.audit.matches import MatchAudit, Matched
-from igent.audit.subsidies import subsidy_findings
 from igent.domain.records import Json, Supplier
 
 __all__ = ["OrderAudit", "missing"]

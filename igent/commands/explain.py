@@ -19,7 +19,8 @@ def explain(
     json: Annotated[bool, typer.Option("--json", help="Print the story as JSON.")] = False,
 ) -> None:
     """Tell the whole story of one decision: facts, prompts, replies, verdicts, choice, prices and their sources."""
-    from igent.terminal import explained
+    from igent.story.lines import story_lines
+    from igent.terminal import show
     from igent.workflows.explain import explain as story_of
 
-    explained(story_of(run_dir, registration, rim=rim_of(context)), json=json)
+    show(story_of(run_dir, registration, rim=rim_of(context)), story_lines, json=json)

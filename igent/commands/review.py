@@ -32,8 +32,9 @@ def review(
     json: Annotated[bool, typer.Option("--json", help="List what waits as JSON.")] = False,
 ) -> None:
     """Decide about the registrations in review: one by one on a terminal, or by options, or by a file."""
+    from igent.commands.reviewing import reviewed
     from igent.store.places import own_place
-    from igent.terminal import Place, reviewed
+    from igent.terminal import Place
     from igent.workflows.decisions import decisions_of, read_decisions
 
     who, run_dir = by or login(), own_place(run_dir)

@@ -129,9 +129,8 @@ def run(
     from igent.console import resuming, starting
     from igent.store.places import own_place
     from igent.terminal import View, finish, foretell
-    from igent.workflows.begun import require_finished, unfinished
-    from igent.workflows.compare import settings_since
-    from igent.workflows.same import begun_with
+    from igent.workflows.begun import require_finished, settings_at, unfinished
+    from igent.workflows.same import begun_with, like
 
     pace = workflows.Pace(
         concurrency=maybe_concurrency(concurrency),
@@ -159,7 +158,10 @@ def run(
     if not constellation and since is None:
         raise OptionError("there is no constellation to run", remedy="Name one: igent constellations lists them")
     said = settings_given(context)
-    settings = settings_since(said, today=datetime.now(UTC).date()) if since else settings_stated(said, rim)
+    if since:
+        settings = like(settings_at(Path(str(said["since"]))), said, as_of=datetime.now(UTC).date())
+    else:
+        settings = settings_stated(said, rim)
     _announce(settings)
     directory = out or workflows.default_directory(settings, datetime.now(UTC))
     if pilot and not dry_run:

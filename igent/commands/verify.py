@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from igent.commands.environment import say
 from igent.commands.options import InputFile
+from igent.errors import ExitCode
 
 __all__ = ["verify"]
 
@@ -26,7 +28,8 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Audit anybody's matches and orders: what the inputs do not bear out, by registration; exit 1 on findings."""
-    from igent.terminal import audited
+    from igent.audit.report import audit_lines
+    from igent.terminal import show
     from igent.workflows.verify import AuditFiles, audit_files
 
     files = AuditFiles(
@@ -39,4 +42,6 @@ def verify(
     )
     if incentives is None:
         say("igent: no --incentives, so whether those in the orders exist is not audited")
-    audited(audit_files(files, market=market, as_of=(as_of or datetime.now(UTC)).date()), json=json)
+    audit = audit_files(files, market=market, as_of=(as_of or datetime.now(UTC)).date())
+    show(audit.as_record(), lambda _: audit_lines(audit), json=json)
+    sys.exit(ExitCode.FAILED if audit.findings else 0)

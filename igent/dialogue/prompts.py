@@ -27,7 +27,6 @@ __all__ = [
     "Openings",
     "Unfiltered",
     "offers_shown",
-    "opening",
     "read_shown",
     "repair_text",
     "review_text",
@@ -55,6 +54,10 @@ _KEPT_SETS = 512
 _OPENING = re.compile(r'TASK\n"(?:match|order)"\nOFFERS\n(\[.*\])\n')
 # Whichever comes first. Every value is one line, so that no such line stands within one.
 _HOUSEHOLD = re.compile(r"^(?:REGISTRATION|HOUSEHOLDS?)\n", re.MULTILINE)
+
+# Sections that many households have alike, which are read once, too.
+_SHARED = ("OFFERS", "INCENTIVES")
+_shared = lru_cache(maxsize=_KEPT_SETS)(codec.load)
 
 
 class NotAPromptError(ValueError):
@@ -97,11 +100,6 @@ class Openings:
         return "\n".join(lines)
 
 
-def opening(task: Task, market: Market, unfiltered: Unfiltered | None = None) -> str:
-    """One first message to an agent about one household."""
-    return Openings(market).opening(task, unfiltered)
-
-
 def review_text(opening_text: str, proposal: Mapping[str, Json]) -> str:
     """The first message to a critic: what the matcher was shown and the typed part of what it proposes."""
     return f"{opening_text}\n{_line('PROPOSAL', dict(proposal))}"
@@ -136,7 +134,10 @@ def read_shown(text: str) -> Shown:
     """What an opening or a critic's message shows. Raises `NotAPromptError` for any other text."""
     lines = text.split("\n")
     try:
-        parts = {heading: codec.load(line) for heading, line in zip(lines[::2], lines[1::2], strict=False)}
+        parts = {
+            heading: _shared(line) if heading in _SHARED else codec.load(line)
+            for heading, line in zip(lines[::2], lines[1::2], strict=False)
+        }
     except codec.DecodeError as exc:
         raise NotAPromptError(str(exc)) from exc
     offers, household, note = parts.get("OFFERS"), parts.get("HOUSEHOLD"), parts.get("NOTE")
@@ -150,10 +151,10 @@ def read_shown(text: str) -> Shown:
         raise NotAPromptError("the text is not an opening message")
     return Shown(
         task=str(parts.get("TASK")),
-        offers=tuple(offer for offer in offers if isinstance(offer, dict)),
+        offers=tuple([offer for offer in offers if isinstance(offer, dict)]),
         household=household,
         note=note if isinstance(note, str) else None,
-        incentives=tuple(item for item in incentives if isinstance(item, dict)),
+        incentives=tuple([item for item in incentives if isinstance(item, dict)]),
         proposal=proposal if isinstance(proposal, dict) else None,
     )
 

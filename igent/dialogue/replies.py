@@ -7,6 +7,7 @@ around it. Nothing is repaired and nothing defaults.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +36,9 @@ _Words = Annotated[str, Field(min_length=1, max_length=300)]
 _Why = Annotated[str, Field(max_length=1_000)]
 _MAX_IDS = MAX_OFFERS
 _MAX_WORDS = 16
+
+# Of a window's registrations those whose answers are on their way; most answers are some hundred bytes.
+_KEPT_ANSWERS = 512
 
 VetoCode = Literal["note-ignored", "tier-order", "offer-excluded", "payment", "incentive", "other"]
 
@@ -125,8 +129,12 @@ def _whole(schema: Json, definitions: Mapping[str, Json]) -> Json:
     return {key: _whole(value, definitions) for key, value in schema.items() if key not in ("title", "description")}
 
 
+@lru_cache(maxsize=_KEPT_ANSWERS)
 def maybe_answer(kind: ReplyKind, candidate: bytes) -> Answer | None:
-    """The answer that one complete JSON object is; None where it does not fit its schema or rules on a thing twice."""
+    """The answer that one complete JSON object is; None where it does not fit its schema or rules on a thing twice.
+
+    Whoever reads an answer again, as does each that it passes on its way, gets what was made of it the first time.
+    """
     try:
         if kind == "match":
             return _match(_Match.model_validate_json(candidate))

@@ -159,9 +159,9 @@ def _matcher_turn(about: Exchange[D], text: str, minutes: _Minutes) -> Generator
     reply = yield Ask(speaker="matcher", kind=about.kind, text=text, verified=verified, heard=heard)
     decision, verdict = _read(about, reply)
     number = minutes.number(decision) if decision is not None and _stands(verdict) else 0
-    codes, details = (tuple(getattr(v, part) for v in verdict.violations) for part in ("code", "detail"))
-    turn = Turn(speaker="matcher", verdict=verdict.kind, codes=codes, details=details, answer=number)
-    minutes.turns.append(turn)
+    broken = verdict.violations
+    codes, details = tuple([one.code for one in broken]), tuple([one.detail for one in broken])
+    minutes.turns.append(Turn(speaker="matcher", verdict=verdict.kind, codes=codes, details=details, answer=number))
     return decision, verdict
 
 

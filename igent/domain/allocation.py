@@ -73,7 +73,7 @@ def balanced(tiers: Tiers, registration: Registration, ledger: Ledger) -> Place 
     Among the chosen supplier's bundles in that tier the lowest total wins. None when every tier is full.
     """
     for number, tier in enumerate(tiers, start=1):
-        with_room = _with_room((offer.supplier.id for offer in tier), ledger)
+        with_room = _with_room([offer.supplier.id for offer in tier], ledger)
         if with_room:
             return _place(tiers, registration, number=number, chosen=_least_used(with_room), among=with_room)
     return None
@@ -96,7 +96,7 @@ def prescribed(suppliers: Mapping[str, str | None]) -> Allocate:
 
 def wish_of(tiers: Tiers) -> Wish:
     """The suppliers of each tier, in its order."""
-    return tuple(tuple(dict.fromkeys(offer.supplier.id for offer in tier)) for tier in tiers)
+    return tuple([tuple(dict.fromkeys([offer.supplier.id for offer in tier])) for tier in tiers])
 
 
 def one_by_one(wishes: Iterable[Wish], ledger: Ledger) -> list[str | None]:
@@ -146,7 +146,7 @@ def _place(
     return Place(
         offer=cheapest(own, registration) if len(own) > 1 else own[0],
         tier=number,
-        considered=tuple((a.supplier_id, a.used, a.capacity) for a in among),
+        considered=tuple([(a.supplier_id, a.used, a.capacity) for a in among]),
     )
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from functools import lru_cache, partial
+from typing import Literal, NamedTuple
 
 from igent.domain.notes import Passage
 from igent.domain.pricing import Line, to_cents
@@ -23,6 +24,7 @@ __all__ = [
     "BY_YIELD",
     "Figure",
     "Incentive",
+    "Programmes",
     "Standing",
     "StandingKind",
     "Timing",
@@ -37,6 +39,9 @@ AmountKind = Literal["dollar_amount", "percent", "dollars_per_unit"]
 
 # The reason of what is settled but for how much will be produced.
 BY_YIELD = "performance-based"
+
+# Households that conditions cannot tell apart, of whose standings so many are kept, at a kilobyte each.
+_KEPT_SHAPES = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,27 +114,50 @@ class Standing:
     reason: str | None = None
 
 
+class _Shape(NamedTuple):
+    """All of a household that conditions are about."""
+
+    wanted: tuple[str, ...]
+    area: str
+    owner_status: str | None
+    low_income: bool | None
+
+
+def _shape(registration: Registration) -> _Shape:
+    wanted = tuple([want.product_type for want in registration.wants])
+    return _Shape(wanted, registration.area, registration.owner_status, registration.low_income)
+
+
+class Programmes:
+    """The incentives of a run on one day; where they stand for households of one shape is found out once."""
+
+    def __init__(self, incentives: Sequence[Incentive], as_of: date) -> None:
+        self._of = lru_cache(maxsize=_KEPT_SHAPES)(partial(_standings, incentives, as_of))
+
+    def of(self, registration: Registration) -> tuple[Standing, ...]:
+        """The `standings` of a household."""
+        return self._of(_shape(registration))
+
+
 def standings(incentives: Sequence[Incentive], registration: Registration, as_of: date) -> tuple[Standing, ...]:
     """The incentives that concern a household, in file order; excluded ones are left out.
 
     An incentive that another one excludes, or that needs another one first, is undecided: combining is a person's call.
     """
-    wanted = [want.product_type for want in registration.wants]
-    found = [
-        _concerning(one, registration)
-        for one in incentives
-        if not one.product_types.isdisjoint(wanted) and _exclusion(one, registration, as_of) is None
-    ]
-    present = {s.incentive.id: s.incentive for s in found}
-    barred = {other for incentive in present.values() for other in incentive.excludes if other in present}
+    return _standings(incentives, as_of, _shape(registration))
+
+
+def _standings(incentives: Sequence[Incentive], as_of: date, shape: _Shape) -> tuple[Standing, ...]:
+    found = [_concerning(one, shape) for one in incentives if _exclusion(one, shape, as_of) is None]
+    present = {s.incentive.id for s in found}
+    barred = {other for s in found for other in s.incentive.excludes if other in present}
     return tuple(_combined(s, barred) if barred else s for s in found)
 
 
 def standing(incentive: Incentive, registration: Registration, as_of: date) -> Standing:
     """Where one incentive stands by its own conditions."""
-    if code := _exclusion(incentive, registration, as_of):
-        return Standing(incentive=incentive, kind="excluded", reason=code)
-    return _concerning(incentive, registration)
+    code = _exclusion(incentive, shape := _shape(registration), as_of)
+    return Standing(incentive=incentive, kind="excluded", reason=code) if code else _concerning(incentive, shape)
 
 
 def amount_of(incentive: Incentive, lines: Sequence[Line]) -> Decimal | None:
@@ -148,16 +176,16 @@ def amount_of(incentive: Incentive, lines: Sequence[Line]) -> Decimal | None:
     return to_cents(computed)
 
 
-def _concerning(incentive: Incentive, registration: Registration) -> Standing:
+def _concerning(incentive: Incentive, shape: _Shape) -> Standing:
     """Where an incentive stands for a household that it is not closed to."""
-    if code := _obstacle(incentive, registration):
-        return Standing(incentive=incentive, kind="undecided", reason=code)
-    return Standing(incentive=incentive, kind="open" if incentive.prose else "applies")
+    kind: StandingKind = "open" if incentive.prose else "applies"
+    code = _obstacle(incentive, shape)
+    return Standing(incentive=incentive, kind="undecided" if code else kind, reason=code)
 
 
-def _exclusion(incentive: Incentive, registration: Registration, as_of: date) -> str | None:
+def _exclusion(incentive: Incentive, shape: _Shape, as_of: date) -> str | None:
     """The first condition that fails."""
-    if incentive.product_types.isdisjoint([want.product_type for want in registration.wants]):
+    if incentive.product_types.isdisjoint(shape.wanted):
         return "product"
     if incentive.starts is not None and as_of < incentive.starts:
         return "not-started"
@@ -165,12 +193,12 @@ def _exclusion(incentive: Incentive, registration: Registration, as_of: date) ->
         return "expired"
     if incentive.paused:
         return "paused"
-    if not _maybe_here(incentive, registration.area):
+    if not _maybe_here(incentive, shape.area):
         return "area"
-    owner = registration.owner_status
+    owner = shape.owner_status
     if owner and incentive.owner_status is not None and owner not in incentive.owner_status:
         return "owner-status"
-    return "income" if incentive.low_income and registration.low_income is False else None
+    return "income" if incentive.low_income and shape.low_income is False else None
 
 
 def _maybe_here(incentive: Incentive, area: str) -> bool:
@@ -179,18 +207,18 @@ def _maybe_here(incentive: Incentive, area: str) -> bool:
     return area in incentive.areas or area in incentive.uncertain_areas
 
 
-def _obstacle(incentive: Incentive, registration: Registration) -> str | None:
+def _obstacle(incentive: Incentive, shape: _Shape) -> str | None:
     """The first thing that is not settled."""
     by_yield = incentive.timing == "yearly-estimate"
     if incentive.never_decided is not None:
         return incentive.never_decided
-    if incentive.areas is not None and registration.area not in incentive.areas:
+    if incentive.areas is not None and shape.area not in incentive.areas:
         return "fact-missing: geography"
-    if incentive.owner_status is not None and registration.owner_status is None:
+    if incentive.owner_status is not None and shape.owner_status is None:
         return "fact-missing: owner_status"
     if incentive.low_income or incentive.income_limit:
         return "fact-missing: income"
-    if incentive.low_income_unclear and registration.low_income is not True:
+    if incentive.low_income_unclear and shape.low_income is not True:
         return "income-condition-unclear"
     if incentive.amount is None and not incentive.choices and not by_yield:
         return "amount-unclear"
@@ -209,7 +237,7 @@ def _computed(amount: Amount, lines: Sequence[Line]) -> Decimal | None:
     if amount.kind == "dollar_amount":
         return amount.number
     if amount.kind == "percent":
-        return amount.number * sum((line.price for line in lines), Decimal(0))
+        return amount.number * sum([line.price for line in lines], Decimal(0))
     units = [_units(amount.unit, line) for line in lines]
     known = [count for count in units if count is not None]
     return amount.number * sum(known, Decimal(0)) if len(known) == len(units) else None

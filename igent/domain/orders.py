@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 
 from igent.domain.estimates import Estimate, estimate_of
 from igent.domain.grounds import Proof
@@ -13,7 +14,10 @@ from igent.domain.pricing import Line, lines_for, money
 from igent.domain.records import Json, Offer, Payment, Registration
 from igent.domain.verify import OrderDecision, OrderTask
 
-__all__ = ["Grant", "Order", "build_order", "lends"]
+__all__ = ["Grant", "Order", "build_order", "lends", "points", "unsourced"]
+
+_NESTED = (dict, list)
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +71,12 @@ class Order:
     @property
     def subtotal(self) -> Decimal:
         """The sum of the lines."""
-        return sum((line.price for line in self.lines), Decimal(0))
+        return sum([line.price for line in self.lines], _NOTHING)
 
     def granted(self, *timings: Timing) -> Decimal:
         """The sum of the decided incentives of these timings; a yearly estimate is never decided money."""
-        decided = (g.amount for g in self.grants if g.incentive.timing in timings)
-        return sum((amount for amount in decided if amount is not None), Decimal(0))
+        decided = [g.amount for g in self.grants if g.amount is not None and g.incentive.timing in timings]
+        return sum(decided, _NOTHING)
 
     def as_record(self) -> dict[str, Json]:
         """The order as in `pos.json`, but for `po_id`, which is a hash of it."""
@@ -115,7 +119,7 @@ def lends(offer: Offer, registration: Registration) -> bool:
 
 def _grants(task: OrderTask, offer: Offer, decision: OrderDecision, lines: Sequence[Line]) -> Iterable[Grant]:
     """Decide each incentive that concerns the household; one that exceeds what is left of the price is undecided."""
-    left = sum((line.price for line in lines), Decimal(0))
+    left = sum([line.price for line in lines], _NOTHING)
     open_ids = {standing.incentive.id: key for key, standing in task.open_ids.items()}
     for standing in task.standings:
         key = open_ids.get(standing.incentive.id)
@@ -128,27 +132,27 @@ def _grants(task: OrderTask, offer: Offer, decision: OrderDecision, lines: Seque
             yield _estimated(standing, lines, task.registration)
             continue
         grant = _grant(standing, lines, proof=proof if isinstance(proof, Proof) else None)
-        at_most = min(left, _eligible(standing.incentive, lines))
-        if grant.amount is not None and grant.amount > at_most:
-            grant = replace(grant, amount=None, reason="exceeds-price", at_most=at_most)
-        left -= grant.amount or Decimal(0)
+        if grant.amount is not None:
+            at_most = min(left, _eligible(standing.incentive, lines))
+            if grant.amount > at_most:
+                grant = replace(grant, amount=None, reason="exceeds-price", at_most=at_most)
+        left -= grant.amount or _NOTHING
         yield grant
 
 
 def _eligible(incentive: Incentive, lines: Sequence[Line]) -> Decimal:
     """The price of the lines that an incentive is for."""
-    return sum((line.price for line in lines if line.product.type in incentive.product_types), Decimal(0))
+    return sum([line.price for line in lines if line.product.type in incentive.product_types], _NOTHING)
 
 
 def _grant(standing: Standing, lines: Sequence[Line], *, proof: Proof | None) -> Grant:
     incentive = replace(standing.incentive, amount=proof.amount) if proof else standing.incentive
-    amount = amount_of(incentive, lines)
     if standing.kind == "undecided":
-        return Grant(
-            incentive=incentive, reason=standing.reason, at_most=amount if standing.reason == "ceiling" else None
-        )
+        at_most = amount_of(incentive, lines) if standing.reason == "ceiling" else None
+        return Grant(incentive=incentive, reason=standing.reason, at_most=at_most)
     if standing.kind == "open" and proof is None:
         return Grant(incentive=incentive, reason="prose-condition")
+    amount = amount_of(incentive, lines)
     if amount is None:
         return Grant(incentive=incentive, reason="amount-unclear", proof=proof)
     return Grant(incentive=incentive, amount=amount, proof=proof)
@@ -186,3 +190,18 @@ def _financing(order: Order) -> dict[str, Json]:
         "rate_percent": str(finance.rate_percent),
         "source": [*(price.source for price in prices), finance.source],
     }
+
+
+def unsourced(value: Json) -> Json:
+    """A record without the pointers into files: what it says, wherever that stands."""
+    if isinstance(value, dict):
+        return {
+            key: unsourced(one) if isinstance(one, _NESTED) else one for key, one in value.items() if not points(key)
+        }
+    return [unsourced(one) for one in value] if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=1_024)  # those of fields, and those that the inputs have
+def points(name: str) -> bool:
+    """Whether a name is that of pointers into a file."""
+    return name == "source" or name.endswith("_source")

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from igent.domain.allocation import Allocate, Place, Tiers
+from igent.domain.allocation import Allocate, Place, Tiers, Wish, wish_of
 from igent.domain.ledger import Ledger
 from igent.domain.orders import Order, build_order, lends
 from igent.domain.records import Json, Offer, OutcomeKind
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask
 
-__all__ = ["Outcome", "Settled", "hold_place", "order_at", "place_for", "tiers_for"]
+__all__ = ["Outcome", "Settled", "hold_place", "order_at", "place_for", "place_in", "tiers_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,10 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a registration ended: `codes` say why it is not matched, `details` what a person needs to act."""
+    """How a registration ended: `codes` say why it is not matched, `details` what a person needs to act.
+
+    `wish` is where it could be placed, if its phases have settled that.
+    """
 
     kind: OutcomeKind
     codes: tuple[str, ...] = ()
@@ -37,6 +40,7 @@ class Outcome:
     place: Place | None = None
     order: Order | None = None
     held: Place | None = None
+    wish: Wish = ()
 
     @property
     def taken_from(self) -> str | None:
@@ -61,19 +65,23 @@ def tiers_for(settled: Settled) -> Tiers | Outcome:
 def place_for(settled: Settled, ledger: Ledger, allocate: Allocate) -> Place | Outcome:
     """The place that a household with settled phases would get, not yet taken; an outcome where there is none."""
     tiers = tiers_for(settled)
-    if isinstance(tiers, Outcome):
-        return tiers
+    return tiers if isinstance(tiers, Outcome) else place_in(tiers, settled, ledger, allocate)
+
+
+def place_in(tiers: Tiers, settled: Settled, ledger: Ledger, allocate: Allocate) -> Place | Outcome:
+    """The same in tiers that are known."""
     place = allocate(tiers, settled.match_task.registration, ledger)
     if place is None:
-        return Outcome(kind="unmatched", codes=("capacity-exhausted",), details={"suppliers": _suppliers(tiers)})
+        details: dict[str, Json] = {"suppliers": _suppliers(tiers)}
+        return Outcome(kind="unmatched", codes=("capacity-exhausted",), details=details, wish=wish_of(tiers))
     return place
 
 
-def order_at(settled: Settled, place: Place, ledger: Ledger, *, currency: str) -> Outcome:
-    """Price the order at a place and take the place."""
+def order_at(settled: Settled, place: Place, ledger: Ledger, *, currency: str, tiers: Tiers) -> Outcome:
+    """Price the order at a place among `tiers` and take the place."""
     order = build_order(settled.order_task, place.offer, settled.order, currency=currency)
     ledger.take(place.offer.supplier.id)
-    return Outcome(kind="matched", judgement=settled.judgement, place=place, order=order)
+    return Outcome(kind="matched", judgement=settled.judgement, place=place, order=order, wish=wish_of(tiers))
 
 
 def hold_place(outcome: Outcome, task: MatchTask, ledger: Ledger, allocate: Allocate) -> Outcome:

@@ -32,7 +32,7 @@ class Catalogue:
         if not kinds:
             return Candidates(outcome="review", codes=("quantity-unknown",))
         found = self._of_kinds(registration.area, kinds)
-        offers = tuple(offer for offer in found.offers if _quotes(offer, registration))
+        offers = tuple([offer for offer in found.offers if _quotes(offer, registration)])
         if found.offers and not offers:
             return Candidates(outcome="review", codes=("quantity-not-offered",))
         return found if len(offers) == len(found.offers) else Candidates(offers=offers)
@@ -72,7 +72,7 @@ def offers_of(
 
 
 def _kinds(registration: Registration) -> tuple[Kind, ...]:
-    return tuple((want.product_type, want.variant) for want in registration.wants)
+    return tuple([(want.product_type, want.variant) for want in registration.wants])
 
 
 def _bundles(supplier: Supplier, kinds: Sequence[Kind], area: str | None) -> Iterable[tuple[Product, ...]]:
@@ -82,4 +82,4 @@ def _bundles(supplier: Supplier, kinds: Sequence[Kind], area: str | None) -> Ite
 
 def _quotes(offer: Offer, registration: Registration) -> bool:
     pairs = zip(offer.products, registration.wants, strict=True)
-    return all(product.prices.quote(want, registration) is not None for product, want in pairs)
+    return None not in [product.prices.quote(want, registration) for product, want in pairs]

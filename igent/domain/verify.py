@@ -93,8 +93,10 @@ class OrderDecision:
 
     def ground(self, incentive_id: str, offer_id: str) -> Ground | None:
         """What a "yes" for one offer rests on."""
-        own = (one for one in self.grounds if one.id == incentive_id)
-        return next((one for one in own if not one.offers or offer_id in one.offers), None)
+        for one in self.grounds:
+            if one.id == incentive_id and (not one.offers or offer_id in one.offers):
+                return one
+        return None
 
     def as_record(self) -> dict[str, Json]:
         """The typed part, without free text: what a critic is shown. No `grounds` where nothing was granted."""
@@ -201,11 +203,12 @@ def _ground_violations(decision: OrderDecision, task: OrderTask) -> Iterable[Vio
     for key, standing in task.open_ids.items():
         if decision.incentives.get(key, "unsure") in ("no", "unsure"):  # whichever the offer
             continue
-        for offer in task.offers:
-            if decision.ruling(key, offer.id) == "yes":
-                found = (decision.ground(key, offer.id) or Ground(id=key, words="")).prove(standing.incentive)
-                if not isinstance(found, Proof):
-                    yield Violation(code=found[0], detail=found[1])
+        granted = [offer.id for offer in task.offers if decision.ruling(key, offer.id) == "yes"]
+        grounds = [decision.ground(key, offer_id) or Ground(id=key, words="") for offer_id in granted]
+        for ground in dict.fromkeys(grounds):
+            found = ground.prove(standing.incentive)
+            if not isinstance(found, Proof):
+                yield Violation(code=found[0], detail=found[1])
 
 
 def _rulings(decision: OrderDecision, key: str) -> set[str]:

@@ -46,8 +46,9 @@ class Market(Protocol):
         """The registration's id, where a row has one that can be read."""
         ...
 
-    def read_registration(self, row: Json, *, pointer: str) -> Registration:
-        """One row of the registrations file. Raises `FieldError`."""
+    def read_registration(self, row: Json, *, pointer: str, brief: bool = False) -> Registration:
+        """One row of the registrations file. Raises `FieldError`; to see whether it does, a `brief` one has no note
+        and no facts."""
         ...
 
     def read_suppliers(self, document: Json, *, file: str) -> tuple[Supplier, ...]:

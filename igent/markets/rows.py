@@ -8,7 +8,18 @@ from igent.domain.notes import Mask, NoteTooLongError, clean_note
 from igent.domain.records import Json
 from igent.markets.fields import FieldError, Fields
 
-__all__ = ["ID_FIELD", "NOTE_FIELD", "PRIVATE", "SHARED", "facts_of", "fields_of", "identify", "note_of", "withdrawn"]
+__all__ = [
+    "ID_FIELD",
+    "NOTE_FIELD",
+    "PRIVATE",
+    "SHARED",
+    "check_note",
+    "facts_of",
+    "fields_of",
+    "identify",
+    "note_of",
+    "withdrawn",
+]
 
 ID_FIELD = "RegistrationNumber"
 NOTE_FIELD = "Notes"
@@ -54,6 +65,11 @@ def facts_of(fields: Fields, names: Iterable[str], masks: Sequence[Mask] = ()) -
             cleaned = clean_note(text, masks)
             facts[name] = value if cleaned == text else cleaned
     return facts
+
+
+def check_note(fields: Fields) -> None:
+    """Raise the `FieldError` of a note that cannot be read."""
+    fields.maybe_text(NOTE_FIELD, most=_NOTE_CHARS)
 
 
 def note_of(fields: Fields, masks: Sequence[Mask] = ()) -> tuple[str | None, str | None]:

@@ -82,7 +82,7 @@ class ModelRequest:
     @cached_property
     def prompt(self) -> str:
         """All text that the model reads, for counting."""
-        return "\n".join([self.system, *(message.text for message in self.messages)])
+        return "\n".join([self.system, *[message.text for message in self.messages]])
 
 
 @cache

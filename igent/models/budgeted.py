@@ -55,16 +55,11 @@ class BudgetedModel:
     """
 
     def __init__(self, inner: ChatModel, purse: Purse, *, price_of: Callable[[str], Price | None], halt: Halt) -> None:
-        self._inner, self._price_of, self._halt = inner, price_of, halt
+        self.name, self._inner, self._price_of, self._halt = inner.name, inner, price_of, halt
         self._budget, self._book = purse.budget, purse.book
         self._news = asyncio.Event()
         self._budget.tell(self._wake)
         halt.tell(self._wake)
-
-    @property
-    def name(self) -> str:
-        """The name that a run records."""
-        return self._inner.name
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream the inner model's events. Raises `RunStopped` where the run is to end, and what the inner one does."""
@@ -88,7 +83,7 @@ class BudgetedModel:
 
     async def _room(self, request: ModelRequest) -> Reservation:
         """Wait for room. There is a call to wait for wherever there is no refusal, and it settles, however it ends."""
-        price, most = self._price_of(request.model or self._inner.name), _most(request)
+        price, most = self._price_of(request.model or self.name), _most(request)
         while (reservation := self._budget.maybe_reserve(most, price)) is None:
             refusal = self._budget.maybe_refusal(most, price)
             if refusal is not None:

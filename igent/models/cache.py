@@ -91,13 +91,8 @@ class CachedModel:
     """
 
     def __init__(self, inner: ChatModel, store: ReplyStore, *, early: bool = True) -> None:
-        self._inner, self._store, self._early = inner, store, early
+        self.name, self._inner, self._store, self._early = inner.name, inner, store, early
         self._flights: dict[str, _Flight] = {}
-
-    @property
-    def name(self) -> str:
-        """The name that a run records."""
-        return self._inner.name
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream a kept reply, else the inner model's. Raises what that raises."""
@@ -160,7 +155,7 @@ class CachedModel:
         return kept
 
     def _asked_model(self, request: ModelRequest) -> str:
-        return request.model or self._inner.name
+        return request.model or self.name
 
 
 async def is_answered(request: ModelRequest, store: ReplyStore) -> bool:

@@ -28,6 +28,8 @@ __all__ = ["Gate", "LimitedModel", "Turn"]
 # A clock this far from the provider's is wrong; theirs comes in whole seconds and a little late, so small differences
 # are better measured with one's own.
 _MAX_SKEW = timedelta(seconds=3)
+_COUNTED = (PromptRead, ReplyEnd)  # what a provider's counts come with
+
 # How much the latest call counts in the mean of its agent's, so that the last ten or so matter.
 _LATEST = 0.1
 # What a reply is taken for before one was seen; decisions take less.
@@ -91,7 +93,7 @@ class Gate:
 
     def heard(self, turn: Turn, event: ModelEvent) -> None:
         """Learn from an event of a call's stream."""
-        if isinstance(event, PromptRead | ReplyEnd):
+        if isinstance(event, _COUNTED):
             self._habits.learn(turn.request, event)
         if not turn.answered and not isinstance(event, Sent):
             turn.answered = True

@@ -1,16 +1,17 @@
-"""Beginnings of prompts that a provider's prompt cache may keep, and what is known of them."""
+"""Beginnings of prompts that a prompt cache may keep, what is known of them, and what came of keeping them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import inf
 
 from igent.dialogue.prompts import shared_chars
+from igent.domain.records import Json
 from igent.models.base import CacheLevel, ModelRequest
 
-__all__ = ["Habit", "LIFETIME_S", "Part", "Prefix", "Scale", "beginnings"]
+__all__ = ["Habit", "LIFETIME_S", "Part", "Prefix", "PrefixUse", "Scale", "beginnings"]
 
 # https://platform.claude.com/docs/en/build-with-claude/prompt-caching (November 2026): an entry's, from its last use.
 LIFETIME_S = 300.0
@@ -72,6 +73,46 @@ class Scale:
 
     chars: int = _CHARS_PER_TOKEN
     tokens: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixUse:
+    """What came of the prompt cache; tokens, summed over the prompts that the provider counted.
+
+    `best_tokens` is what would have been read if every prefix that another request had within the entry's lifetime, and
+    that is long enough, had been found; how much of a prompt a prefix is goes by characters, and never less than was
+    read.
+    """
+
+    prompts: int = 0
+    prompt_tokens: int = 0
+    read_tokens: int = 0
+    written_tokens: int = 0
+    best_tokens: int = 0
+
+    def __add__(self, other: PrefixUse) -> PrefixUse:
+        return PrefixUse(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
+
+    @property
+    def hit_rate(self) -> float:
+        """The part of all prompt tokens that was read from the cache."""
+        return self.read_tokens / max(1, self.prompt_tokens)
+
+    @property
+    def theoretical_hit_rate(self) -> float:
+        """The part of all prompt tokens that could have been."""
+        return self.best_tokens / max(1, self.prompt_tokens)
+
+    def as_record(self) -> dict[str, Json]:
+        """The JSON form; rates to four digits."""
+        return {
+            "prompts": self.prompts,
+            "prompt_tokens": self.prompt_tokens,
+            "read_tokens": self.read_tokens,
+            "written_tokens": self.written_tokens,
+            "hit_rate": round(self.hit_rate, 4),
+            "theoretical_hit_rate": round(self.theoretical_hit_rate, 4),
+        }
 
 
 def beginnings(request: ModelRequest) -> Iterator[tuple[CacheLevel, int, list[str]]]:

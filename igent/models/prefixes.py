@@ -19,8 +19,7 @@ from igent.accounting.usage import Usage
 from igent.dialogue.prompts import offers_shown
 from igent.domain.records import Json
 from igent.models.base import CacheLevel, ChatModel, ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent
-from igent.models.prefix import LIFETIME_S, Habit, Part, Prefix, Scale, beginnings
-from igent.models.prefix_use import PrefixUse
+from igent.models.prefix import LIFETIME_S, Habit, Part, Prefix, PrefixUse, Scale, beginnings
 
 __all__ = ["PrefixModel"]
 
@@ -97,7 +96,8 @@ class PrefixModel:
     one that is alone with its prefix has it kept for those to come, of `registrations` in all, as far as prefixes have
     come again so far. Else it waits `company_s` for others, who may still be looked up in a cache of replies.
     Within blocks of `block` registrations the inner model is given those with the same candidates one after another,
-    and those first for which others wait, if they are to go `ahead`.
+    and those first for which others wait, if they are to go `ahead`. `uses` is what came of it so far, by model and
+    agent.
     """
 
     def __init__(
@@ -111,19 +111,15 @@ class PrefixModel:
         company_s: float = 0.0,
         ahead: bool = True,
     ) -> None:
-        self._inner, self._minimums, self._clock, self._block = inner, minimums, clock, block
+        self.name, self._inner = inner.name, inner
+        self._minimums, self._clock, self._block = minimums, clock, block
         self._registrations, self._company_s, self._ahead = registrations, company_s, ahead
         self._habits: dict[CacheLevel, Habit] = {"system": Habit(), "shared": Habit()}
         self._prefixes: dict[str, Prefix] = {}
         self._swept_s = clock()
         self._firsts: dict[tuple[int, str], int] = {}
         self._scales: dict[str, Scale] = {}
-        self._uses: dict[tuple[str, str], PrefixUse] = {}
-
-    @property
-    def name(self) -> str:
-        """The name that a run records."""
-        return self._inner.name
+        self.uses: dict[tuple[str, str], PrefixUse] = {}
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Stream the inner model's reply; everything that it raises passes through."""
@@ -146,19 +142,15 @@ class PrefixModel:
         finally:
             call.end()
 
-    def report(self) -> dict[tuple[str, str], PrefixUse]:
-        """What came of it so far, by model and agent."""
-        return {**self._uses}
-
     def as_record(self) -> list[Json]:
-        """The report for `run.json`, by model and agent."""
+        """The `uses` for `run.json`."""
         return [
-            {"model": model, "agent": agent, **use.as_record()} for (model, agent), use in sorted(self._uses.items())
+            {"model": model, "agent": agent, **use.as_record()} for (model, agent), use in sorted(self.uses.items())
         ]
 
     def _arrive(self, request: ModelRequest) -> _Call:
         self._sweep()
-        model = request.model or self._inner.name
+        model = request.model or self.name
         call = _Call(request, model, [])
         for level, chars, text in beginnings(request):
             # What a prompt is read with is part of what is kept: the form of the reply, effort and thinking.
@@ -226,7 +218,7 @@ class PrefixModel:
                 part.prefix.declined = True
         could = [part.chars * own.tokens // own.chars for part in self._cacheable(call, call.repeated, own)]
         key = call.model, call.request.agent
-        self._uses[key] = self._uses.get(key, PrefixUse()) + PrefixUse(
+        self.uses[key] = self.uses.get(key, PrefixUse()) + PrefixUse(
             prompts=1,
             prompt_tokens=own.tokens,
             read_tokens=usage.cache_read_tokens,

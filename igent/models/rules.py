@@ -46,11 +46,12 @@ class RulesModel:
         """Give the reply, in one piece: it is there at once."""
         yield Sent()
         alone = singles(request)
-        text = batch_reply([self._said(one) for one in alone]) if alone else self._said(request)
+        text = batch_reply([self.reply(one) for one in alone]) if alone else self.reply(request)
         yield text
         yield ReplyEnd(stop_reason="end_turn", usage=Usage.estimate(prompt=request.prompt, reply=text))
 
-    def _said(self, request: ModelRequest) -> str:
+    def reply(self, request: ModelRequest) -> str:
+        """The whole reply about one household."""
         return codec.dump(self._reply(request)).decode()
 
     def _reply(self, request: ModelRequest) -> dict[str, Json]:
@@ -108,5 +109,7 @@ def _open_rulings(own: dict[str, Json], proposal: Facts) -> bool:
 
 def _opening(request: ModelRequest) -> str:
     """The latest message that shows a household; repairs and vetoes after it show only what to mend."""
-    openings = (m.text for m in reversed(request.messages) if m.author == "user" and m.text.startswith("TASK\n"))
-    return next(openings, "")
+    for message in reversed(request.messages):
+        if message.author == "user" and message.text.startswith("TASK\n"):
+            return message.text
+    return ""

@@ -1,4 +1,4 @@
-"""A simulator of a real model around another one: chunked stream, latency and errors, all seeded.
+"""A simulator of a real model around the rules: chunked stream, latency and errors, all seeded.
 
 What is drawn depends on (seed, role, prompt, attempt) alone, never on timing, so a run's outcomes are the same at any
 concurrency. Latency is that of published models: time to first token log-normal, prefill and decoding at fixed rates.
@@ -16,7 +16,8 @@ from typing import Literal
 
 from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.batch import batch_reply
-from igent.models.base import ChatModel, ModelEvent, ModelRequest, ReplyEnd, Sent, StopReason, chunks, singles
+from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, StopReason, chunks, singles
+from igent.models.rules import RulesModel
 
 __all__ = ["LATENCIES", "Latency", "SimulatedModel"]
 
@@ -24,6 +25,7 @@ Fault = Literal["wrong-id", "wrong-json", "prose", "truncated"]
 _FAULTS: tuple[Fault, ...] = ("wrong-id", "wrong-json", "prose", "truncated")
 CHUNK_TOKENS = 4
 _CHUNK_CHARS = 4 * CHUNK_TOKENS
+_SENT = Sent()
 _UNDRAWN = [1.0] * 4  # of no fault, whatever their rate
 
 
@@ -62,11 +64,11 @@ LATENCIES: Mapping[str, Latency | None] = MappingProxyType(
 
 
 class SimulatedModel:
-    """Another model's replies as a real model would stream them, some of them faulty."""
+    """The replies of the rules as a real model would stream them, some of them faulty."""
 
     def __init__(
         self,
-        inner: ChatModel,
+        inner: RulesModel,
         *,
         sleep: Callable[[float], Awaitable[None]],
         seed: int = 0,
@@ -84,10 +86,10 @@ class SimulatedModel:
         return "mock"
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        """Stream the inner model's reply, late and perhaps faulty."""
-        yield Sent()
+        """Stream the reply, late and perhaps faulty."""
+        yield _SENT
         draws = self._drawn(request)
-        text, stop_reason = await self._said(request, draws)
+        text, stop_reason = self._said(request, draws)
         prompt_tokens = estimate_tokens(request.prompt)
         if self._latency is not None:
             await self._sleep(self._latency.until_first_token_s(draws[2], prompt_tokens))
@@ -98,12 +100,11 @@ class SimulatedModel:
         usage = Usage(input_tokens=prompt_tokens, output_tokens=estimate_tokens(text))
         yield ReplyEnd(stop_reason=stop_reason, usage=usage)
 
-    async def _said(self, request: ModelRequest, draws: list[float]) -> tuple[str, StopReason]:
+    def _said(self, request: ModelRequest, draws: list[float]) -> tuple[str, StopReason]:
         """What is replied; in a batch a household's answer is as faulty as it is by itself."""
         if not request.many:
-            whole = "".join([event async for event in self._inner.stream(request) if isinstance(event, str)])
-            return self._spoiled(whole, request, draws)
-        said = [await self._said(one, self._drawn(one)) for one in singles(request)]
+            return self._spoiled(self._inner.reply(request), request, draws)
+        said = [self._said(one, self._drawn(one)) for one in singles(request)]
         return batch_reply([text for text, _ in said]), "end_turn"
 
     def _drawn(self, request: ModelRequest) -> list[float]:

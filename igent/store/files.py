@@ -19,7 +19,7 @@ from typing import TypeAlias
 from igent.codec import dump_pretty
 from igent.domain.records import Json
 from igent.store.disk import DISK, Disk
-from igent.store.places import TEMPORARY, disk_errors, make_place
+from igent.store.places import TEMPORARY, disk_errors
 
 __all__ = ["Document", "Outputs", "SPILL_BYTES"]
 
@@ -43,11 +43,6 @@ def _replacing(path: Path, disk: Disk) -> Iterator[tuple[Path, int]]:
         yield temporary, descriptor
         disk.sync(descriptor)
     disk.replace(temporary, path)
-
-
-def _write_whole(path: Path, data: bytes, disk: Disk) -> None:
-    with _replacing(path, disk) as (_, descriptor):
-        disk.write_all(descriptor, data, at=0)
 
 
 class _Sum:
@@ -77,30 +72,27 @@ class _Array:
     BEFORE, BEHIND = b",\n", b""
 
     def __init__(self, path: Path, disk: Disk) -> None:
-        self._path, self._part, self._disk = path, path.with_name(path.name + _PART), disk
+        self._path, self.part, self._disk = path, path.with_name(path.name + _PART), disk
         self._body = _Sum()
         self._published_bytes = -1
 
     def write(self, rows: bytearray) -> None:
         if not self._body.length_bytes:
-            _extend(self._part, self._body, b"[", self._disk)
+            _extend(self.part, self._body, b"[", self._disk)
         if rows:
             if self._body.length_bytes == 1:
                 del rows[:1]  # no comma stands before the first row
-            _extend(self._part, self._body, rows, self._disk)
+            _extend(self.part, self._body, rows, self._disk)
 
     def publish(self) -> None:
         if self._body.length_bytes != self._published_bytes:
             with _replacing(self._path, self._disk) as (temporary, descriptor):
-                self._disk.copy(self._part, temporary)
+                self._disk.copy(self.part, temporary)
                 self._disk.write_all(descriptor, self._closing, at=self._body.length_bytes)
             self._published_bytes = self._body.length_bytes
 
     def entry(self) -> dict[str, Json]:
         return self._body.entry(self._closing)
-
-    def close(self) -> None:
-        self._disk.remove(self._part)
 
     @property
     def _closing(self) -> bytes:
@@ -114,7 +106,7 @@ class _Lines:
     BEFORE, BEHIND = b"", b"\n"
 
     def __init__(self, path: Path, header: bytes, disk: Disk) -> None:
-        self._path, self._part, self._disk = path, path.with_name(path.name + _PART), disk
+        self._path, self.part, self._disk = path, path.with_name(path.name + _PART), disk
         self._header = header + b"\n" if header else b""
         self._body = _Sum()
         self._begun = self._published = False
@@ -122,25 +114,22 @@ class _Lines:
     def write(self, rows: bytearray) -> None:
         if rows or not self._begun:
             lines = rows if self._begun else self._header + rows
-            _extend(self._path if self._published else self._part, self._body, lines, self._disk)
+            _extend(self._path if self._published else self.part, self._body, lines, self._disk)
             self._begun = True
 
     def publish(self) -> None:
-        with self._disk.opened(self._path if self._published else self._part, os.O_WRONLY) as descriptor:
+        with self._disk.opened(self._path if self._published else self.part, os.O_WRONLY) as descriptor:
             self._disk.sync(descriptor)
         if not self._published:
-            self._disk.replace(self._part, self._path)
+            self._disk.replace(self.part, self._path)
             self._published = True
 
     def entry(self) -> dict[str, Json]:
         return self._body.entry()
 
-    def close(self) -> None:
-        self._disk.remove(self._part)
-
 
 class Outputs:
-    """The output files of one run directory, which is created (mode 0700) where it is missing; files get mode 0600.
+    """The output files of a run's directory, each of mode 0600.
 
     `arrays` names the JSON arrays, `lines` the line files with their first line, without its newline (b"" for none).
     A new `Outputs` starts every file anew, from rows that the caller adds again from the journal; until its first
@@ -157,7 +146,9 @@ class Outputs:
         self._documents: dict[str, dict[str, Json]] = {}
         self._busy = False
         with disk_errors(directory):
-            _prepare(directory, disk)
+            # What a crash has left half written.
+            for stale in (*directory.glob(f"*{TEMPORARY}"), *directory.glob(f"*{_PART}")):
+                disk.remove(stale)
 
     @property
     def crowded(self) -> bool:
@@ -189,7 +180,7 @@ class Outputs:
         self._busy = True
         with disk_errors(self._directory):
             for file in self._files.values():
-                file.close()
+                self._disk.remove(file.part)
 
     async def _in_thread(self, work: Callable[[Mapping[str, bytearray]], None]) -> None:
         self._busy = True
@@ -219,7 +210,8 @@ class Outputs:
         self._disk.sync_directory(self._directory)
         entries = {name: file.entry() for name, file in self._files.items()} | self._documents
         manifest = {"journal_bytes": journal_bytes, "files": entries}
-        _write_whole(self._directory / _MANIFEST, dump_pretty(manifest), self._disk)
+        with _replacing(self._directory / _MANIFEST, self._disk) as (_, descriptor):
+            self._disk.write_all(descriptor, dump_pretty(manifest), at=0)
         self._disk.sync_directory(self._directory)
         self._busy = False
 
@@ -239,12 +231,3 @@ def _extend(path: Path, body: _Sum, data: bytes | bytearray, disk: Disk) -> None
     with disk.opened(path, os.O_WRONLY | os.O_CREAT) as descriptor:
         disk.write_all(descriptor, data, at=body.length_bytes)
     body.update(data)
-
-
-def _prepare(directory: Path, disk: Disk) -> None:
-    """Make the directory, and clear away what a crash has left half written."""
-    if not directory.exists():
-        make_place(directory, disk)
-    for kind in (TEMPORARY, _PART):
-        for stale in directory.glob(f"*{kind}"):
-            disk.remove(stale)

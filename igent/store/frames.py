@@ -57,7 +57,9 @@ class Tip(NamedTuple):
     def after(self, payload: bytes) -> Tip:
         """The tip once a frame with this payload stands here."""
         end_bytes = self.offset_bytes + HEADER_BYTES + len(payload)
-        return Tip(self.sequence + 1, end_bytes, hashlib.sha256(self.previous_hash + payload).digest()[:_HASH_BYTES])
+        chained = hashlib.sha256(self.previous_hash)
+        chained.update(payload)
+        return Tip(self.sequence + 1, end_bytes, chained.digest()[:_HASH_BYTES])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,6 @@ class Recovery:
         self._path, self._disk = path, disk
         self._group_bytes = len(MAGIC)
         self._tip: Tip | None = None
-        self.torn_bytes = 0
 
     @property
     def state(self) -> Tip:
@@ -72,8 +71,7 @@ class Recovery:
             found_bytes += len(data)
             yield from map(self._entry, scanner.feed(data))
         end_bytes = sound(scanner.finish(), self._path).offset_bytes
-        self.torn_bytes = found_bytes - end_bytes
-        self._secure(descriptor, end_bytes)
+        self._secure(descriptor, end_bytes, torn=found_bytes > end_bytes)
         self._tip = scanner.tip
 
     def _entry(self, frame: Frame) -> Entry:
@@ -82,9 +80,9 @@ class Recovery:
             self._group_bytes = frame.offset_bytes
         return Entry(sequence=frame.sequence, offset_bytes=frame.offset_bytes, record=record)
 
-    def _secure(self, descriptor: int, end_bytes: int) -> None:
+    def _secure(self, descriptor: int, end_bytes: int, *, torn: bool) -> None:
         """Cut off what is torn and have the rest on disk."""
-        if self.torn_bytes:
+        if torn:
             self._disk.truncate(descriptor, end_bytes)
         # Something is left of the file's header only where the crash came while the file was being created.
         self._disk.write_all(descriptor, MAGIC[end_bytes:], at=end_bytes)
@@ -186,7 +184,7 @@ class Journal:
         """
         if self._failure is not None or self._closing:
             raise self._refusal()
-        payload = dump(dict(record))
+        payload = dump(record)
         at = self._tip
         try:
             self._gathering.data += encode_frame(at, payload, group=self._gathering.first)

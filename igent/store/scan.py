@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from igent.codec import DecodeError, dump, load
 from igent.domain.records import Json
@@ -11,13 +12,15 @@ from igent.errors import JournalCorrupt, JournalError
 from igent.store.disk import own_file
 from igent.store.frames import Ending, Frame, FrameScanner
 
-__all__ = ["FIND_REMEDY", "READ_BYTES", "record_of", "scan", "sound"]
+__all__ = ["FIND_REMEDY", "READ_BYTES", "Record", "record_of", "scan", "sound"]
+
+Record: TypeAlias = dict[str, Json]
 
 READ_BYTES = 2**20  # a thousand records, and little beside the largest frame that the scanner may have to hold
 FIND_REMEDY = "Name the directory of a run that igent has written"
 
 
-def scan(path: Path, *, kind: str | Sequence[str] = "") -> Iterator[dict[str, Json]]:
+def scan(path: Path, *, kind: str | Sequence[str] = "") -> Iterator[Record]:
     """The whole records of a journal in order, or those of one `kind` (`t`) or several: of others only bytes are read.
 
     A torn tail is passed over: it may be a record on its way. Raises `JournalError` for a file that is missing or
@@ -47,7 +50,7 @@ def sound(ending: Ending, path: Path) -> Ending:
     return ending
 
 
-def record_of(frame: Frame, path: Path) -> dict[str, Json]:
+def record_of(frame: Frame, path: Path) -> Record:
     """The record in a frame. Raises `JournalError` where it is none."""
     try:
         record = load(frame.payload)

@@ -32,7 +32,6 @@ __all__ = [
     "DOCUMENT_BYTES",
     "Document",
     "FILE_BYTES",
-    "Fingerprint",
     "Row",
     "RowFile",
     "read_document",
@@ -51,15 +50,6 @@ class Document:
     name: str
     value: Json
     sha256: str
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprint:
-    """What a file held: the SHA-256 in hex and the number of its bytes."""
-
-    sha256: str
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,18 +64,14 @@ class Batch:
 class RowFile:
     """A file of rows: a JSON array, an object whose only member is an array, or JSON Lines.
 
-    `name` is without folders. One of more than `FILE_BYTES` is refused unless `allow_large`.
+    `name` is without folders. One of more than `FILE_BYTES` is refused unless `allow_large`. `sha256` is the hash, in
+    hex, of what the last iteration that reached the end of the file has read.
     """
 
     def __init__(self, path: Path, *, allow_large: bool = False) -> None:
         self.name = path.name
         self._path, self._allow_large = path, allow_large
-        self._fingerprint: Fingerprint | None = None
-
-    @property
-    def fingerprint(self) -> Fingerprint | None:
-        """What the last iteration that reached the end of the file has read."""
-        return self._fingerprint
+        self.sha256: str | None = None
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """Read the file from its start, anew at each call; raises `InputError` with the place.
@@ -107,7 +93,7 @@ class RowFile:
                 first_row, waiting = first_row + full, waiting[full:]
             if waiting:
                 yield Batch(first_row=first_row, rows=waiting, base=file.base)
-            self._fingerprint = file.fingerprint()
+            self.sha256 = file.sha256()
 
     async def _pieces(self, file: _File) -> AsyncGenerator[Sequence[Row], None]:
         """The rows that each chunk of the file completes."""
@@ -147,8 +133,7 @@ async def read_document(path: Path) -> Document:
     async with _opened(path, most=DOCUMENT_BYTES, remedy="Name the right file, or split it") as file:
         text = rows.text_of(file.path, await file.read(-1))
     value = _whole_lines(file, text) if rows.is_lines(path.suffix, text) else rows.load(file.path, text)
-    found = file.fingerprint()
-    return Document(name=path.name, value=value, sha256=found.sha256, bytes=found.bytes)
+    return Document(name=path.name, value=value, sha256=file.sha256())
 
 
 def _whole_lines(file: _File, text: bytes) -> list[Json]:
@@ -180,9 +165,9 @@ class _File:
         self._bytes += len(chunk)
         return chunk
 
-    def fingerprint(self) -> Fingerprint:
+    def sha256(self) -> str:
         """Of what was read, which is the whole file if it was read to its end."""
-        return Fingerprint(sha256=self._sha256.hexdigest(), bytes=self._bytes)
+        return self._sha256.hexdigest()
 
 
 def _state(descriptor: int) -> tuple[int, int]:

@@ -24,7 +24,6 @@ __all__ = [
     "begun",
     "header_in",
     "holds_run",
-    "not_finished",
     "require_finished",
     "session_of",
     "settings_at",
@@ -63,13 +62,8 @@ def unfinished(directory: Path) -> bool:
 def require_finished(directory: Path) -> None:
     """Check that another run can be held against this one. Raises `JournalError` or `OptionError`."""
     if not _through(own_place(directory)):
-        raise not_finished(directory)
-
-
-def not_finished(directory: Path) -> OptionError:
-    """The refusal of a run that others cannot be held against yet."""
-    remedy = f"Go on with it first: igent run --resume {directory}"
-    return OptionError(f"the earlier run in {str(directory)!r} is not finished", remedy=remedy)
+        remedy = f"Go on with it first: igent run --resume {directory}"
+        raise OptionError(f"the earlier run in {str(directory)!r} is not finished", remedy=remedy)
 
 
 def settings_at(directory: Path) -> RunSettings:

@@ -12,12 +12,11 @@ from igent.domain.outcomes import Outcome
 from igent.domain.records import Json, Payment
 from igent.domain.reviews import Action, Choice, Open, Refusal, decided
 from igent.domain.verify import MatchDecision, OrderDecision, Ruling
+from igent.store.scan import Record
 from igent.workflows.commit import Rules, offer_record, order_record
 from igent.workflows.plan import Planned
 
 __all__ = ["Case", "case_of", "decision_record", "redecided"]
-
-Record = dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,22 +8,21 @@ from dataclasses import dataclass, replace
 from igent import codec
 from igent.accounting.spans import span
 from igent.dialogue.script import Conclusion, Turn
-from igent.domain.allocation import Allocate, Place, Tiers, balanced, wish_of
+from igent.domain.allocation import Allocate, Place, Wish, balanced, wish_of
 from igent.domain.codes import in_words
 from igent.domain.ledger import Ledger
-from igent.domain.orders import build_order
-from igent.domain.outcomes import Outcome, Settled, hold_place, order_at, place_for, tiers_for
+from igent.domain.orders import build_order, unsourced
+from igent.domain.outcomes import Outcome, Settled, hold_place, order_at, place_for, place_in, tiers_for
 from igent.domain.pricing import money, offer_total
 from igent.domain.records import Json, Offer, Registration
 from igent.domain.reviews import PLAIN_ORDER
 from igent.domain.verify import MatchDecision, OrderDecision
 from igent.errors import ModelError, RowError, RunStopped
 from igent.markets.rows import NOTE_FIELD
-from igent.workflows.fingerprint import unsourced
 from igent.workflows.pipeline import Judged, PhaseResult
 from igent.workflows.plan import Planned
 
-__all__ = ["Rules", "commit_record", "decide", "offer_record", "order_record", "tiers_wanted"]
+__all__ = ["Rules", "commit_record", "decide", "offer_record", "order_record", "wish_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +50,11 @@ def decide(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> Ou
     return outcome
 
 
-def tiers_wanted(planned: Planned, judged: Judged, rules: Rules) -> Tiers:
-    """The offers that a registration can be placed at, for a match or to be held; none where it takes no place."""
+def wish_for(planned: Planned, judged: Judged, rules: Rules) -> Wish:
+    """Where a registration can be placed, for a match or to be held, before its turn; nowhere where it will not be."""
     found = _settled_or_not(planned, judged, rules)
     tiers = tiers_for(found) if isinstance(found, Settled) else found
-    if not isinstance(tiers, Outcome):
-        return tiers
-    return [planned.match.offers] if planned.match is not None and _holds(tiers, rules) else []
+    return _wish(planned, tiers, rules) if isinstance(tiers, Outcome) else wish_of(tiers)
 
 
 def commit_record(planned: Planned, judged: Judged, outcome: Outcome, rules: Rules) -> dict[str, Json]:
@@ -70,7 +67,7 @@ def commit_record(planned: Planned, judged: Judged, outcome: Outcome, rules: Rul
         "noted": planned.noted,
         "calls": {**judged.calls},
         "audit": _audit(planned, judged, outcome),
-        "wish": [[*tier] for tier in wish_of(tiers_wanted(planned, judged, rules))],
+        "wish": [[*tier] for tier in _wish(planned, outcome, rules)],
     }
     if outcome.taken_from is not None:
         record |= {"supplier": outcome.taken_from, "held": outcome.held is not None}
@@ -90,12 +87,19 @@ def _outcome(planned: Planned, judged: Judged, ledger: Ledger, rules: Rules) -> 
     settled = _settled_or_not(planned, judged, rules)
     if isinstance(settled, Outcome):
         return settled
+    tiers = tiers_for(settled)
+    if isinstance(tiers, Outcome):
+        return tiers
     with span("allocate"):
-        place = place_for(settled, ledger, rules.allocate)
+        place = place_in(tiers, settled, ledger, rules.allocate)
     if isinstance(place, Outcome):
         return place
     with span("order"):
-        return order_at(settled, place, ledger, currency=rules.currency)
+        return order_at(settled, place, ledger, currency=rules.currency, tiers=tiers)
+
+
+def _wish(planned: Planned, outcome: Outcome, rules: Rules) -> Wish:
+    return wish_of([planned.match.offers]) if planned.match is not None and _holds(outcome, rules) else outcome.wish
 
 
 def _holds(outcome: Outcome, rules: Rules) -> bool:

@@ -6,50 +6,37 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import cast
 
 from igent.domain.ledger import Ledger
 from igent.domain.records import Json
 from igent.errors import OptionError
-from igent.store.scan import scan
-from igent.workflows.begun import JOURNAL, not_finished, settings_at
+from igent.store.scan import Record, scan
+from igent.workflows.begun import JOURNAL, require_finished, settings_at
 from igent.workflows.fingerprint import PARTS, Fingerprints
 from igent.workflows.passes import kept_replies
 from igent.workflows.plan import Planned, plan_rows
 from igent.workflows.projection import Projection
 from igent.workflows.publisher import Publisher
-from igent.workflows.same import Stated, like
 from igent.workflows.session import Session
 from igent.workflows.settings import RunSettings
 
-__all__ = ["compare", "settings_since"]
-
-Record = dict[str, Json]
+__all__ = ["compare"]
 
 _RECORDS = 256  # between two waits for the disk
 
 
-def settings_since(stated: Stated, *, today: date) -> RunSettings:
-    """The settings of a run against the one at `stated["since"]`: as there, but as of today and as stated.
-
-    Raises `JournalError` or `OptionError` where there is no run.
-    """
-    return like(settings_at(Path(str(stated["since"]))), stated, as_of=today)
-
-
 async def compare(session: Session, publisher: Publisher, projection: Projection) -> None:
-    """Write down what a run against an earlier one takes over, unless it has none or its journal has all of it.
+    """Write down what a run against an earlier one takes over, unless its journal has all of it.
 
     Raises `OptionError` where the earlier run is not one of this market and version, `JournalError` where it is gone,
     `RunStopped` where the registrations change meanwhile.
     """
-    directory = session.settings.since
-    if directory is None or projection.since.compared:
+    if projection.since.compared:
         return
-    earlier = _read(directory, session)
-    comparison = _Comparison(session, earlier)
+    assert session.settings.since is not None, "there is an earlier run"
+    comparison = _Comparison(session, _read(session.settings.since, session))
     written = 0
     async with aclosing(comparison.records()) as records:
         async for record in records:
@@ -73,7 +60,7 @@ class _Earlier:
 
 def _read(directory: Path, session: Session) -> _Earlier:
     """Read an earlier run; what a later pass over it has decided counts."""
-    earlier, finished = _Earlier(settings=settings_at(directory)), False
+    earlier = _Earlier(settings=settings_at(directory))
     if earlier.settings.market != session.settings.market:
         problem = f"the earlier run is one of the market {earlier.settings.market!r}"
         raise OptionError(problem, remedy="Compare with a run of the same market")
@@ -90,10 +77,7 @@ def _read(directory: Path, session: Session) -> _Earlier:
                 said[record["n"]] += kept_replies(replies, record["outcome"])
             case "review":
                 earlier.reviews[keys[record["n"]]] = record
-            case "pass" | "end":
-                finished = record["t"] == "end"
-    if not finished:
-        raise not_finished(directory)
+    require_finished(directory)  # behind it all: a pass may have begun meanwhile
     return earlier
 
 

@@ -12,10 +12,6 @@ from igent.models.halt import Halt
 __all__ = ["Control", "RunResult"]
 
 
-def _ignore(*_: object) -> None:
-    """Show nothing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """How a run is watched and ended from outside.
@@ -25,8 +21,8 @@ class Control:
     """
 
     stop: Halt = field(default_factory=Halt)
-    progress: Callable[[dict[str, Json], int], None] = _ignore
-    warn: Callable[[str], None] = _ignore
+    progress: Callable[[dict[str, Json], int], None] = lambda *_: None
+    warn: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

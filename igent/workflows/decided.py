@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -11,11 +10,9 @@ from igent.domain.allocation import AllocationRule, Wish, one_by_one, worth
 from igent.domain.ledger import Account, Ledger
 from igent.domain.records import Json
 from igent.errors import OptionError
-from igent.store.scan import scan
+from igent.store.scan import Record, scan
 
 __all__ = ["Decided", "gap", "read_decided"]
-
-Record = dict[str, Json]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,10 +87,8 @@ def _wish(value: Json) -> Wish:
 
 
 def _ledger(records: list[Record]) -> Ledger:
-    return Ledger(_account(record, order) for order, record in enumerate(records))
-
-
-def _account(record: Mapping[str, Json], order: int) -> Account:
-    capacity, used = cast("int", record["capacity"]), cast("int", record["used"])
-    name = str(record["supplier_id"])
-    return Account(supplier_id=name, order=order, capacity=capacity, used_before=used, used=used)
+    told = ((str(one["supplier_id"]), cast("int", one["capacity"]), cast("int", one["used"])) for one in records)
+    return Ledger(
+        Account(supplier_id=name, order=order, capacity=capacity, used_before=used, used=used)
+        for order, (name, capacity, used) in enumerate(told)
+    )

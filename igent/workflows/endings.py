@@ -8,7 +8,6 @@ from igent.domain.records import Json
 from igent.models.halt import Halt
 from igent.workflows.projection import Projection
 from igent.workflows.publisher import Publisher
-from igent.workflows.rehearsal import told_before
 from igent.workflows.session import Session
 from igent.workflows.summary import process_record
 
@@ -34,6 +33,8 @@ def end_record(
     session: Session, projection: Projection, process: dict[str, Json], went: dict[str, Json]
 ) -> dict[str, Json]:
     """What the end of a pass leaves to `run.json`; an estimate is of the first one."""
+    from igent.workflows.rehearsal import told_before  # a first call does not wait for what an end needs
+
     told = told_before(session) if projection.passes.number == 1 else projection.told
     return {"t": "end", "process": process, "providers": went, "told": told}
 

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import cast
 
 from igent.accounting.calls import CallFacts
-from igent.dialogue.prompts import opening, read_shown
 from igent.domain.incentives import Standing, standing
 from igent.domain.pricing import money, offer_total
 from igent.domain.records import Json, Registration
 from igent.errors import IgentError, OptionError
 from igent.markets.rows import NOTE_FIELD
 from igent.store.places import own_place
-from igent.store.scan import scan
+from igent.store.scan import Record, scan
 from igent.workflows.begun import JOURNAL, session_of, settings_of
+from igent.workflows.commit import offer_record
 from igent.workflows.passes import kept_replies
 from igent.workflows.plan import Planned, plan_rows
 from igent.workflows.replay import replay
@@ -36,7 +36,7 @@ from igent.workflows.sources import sources
 
 __all__ = ["explain"]
 
-Record = dict[str, Json]
+_TERMS = ("kind", "unit", "number", "minimum", "maximum")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +71,7 @@ async def _explain(directory: Path, name: str, rim: Rim) -> Record:
         "inputs": _inputs(told.header, session, problem, found=planned is not None),
     }
     if session and planned:
-        story |= await _household(session, planned)
+        story |= _household(session, planned)
     story["phases"], story["unplaced_replies"] = await _phases(told.commit, told.replies, session, planned)
     story |= {"calls": [*map(_call, told.calls)], "pass": told.commit.get("pass", 1)}
     story["earlier"] = [await _earlier(*one, session, planned) for one in told.earlier]
@@ -150,8 +150,8 @@ def _inputs(header: Record, session: Session | None, problem: str | None, *, fou
     return told if found else {**told, "problem": "the registration no longer stands in its row"}
 
 
-async def _household(session: Session, planned: Planned) -> Record:
-    """What the inputs say of a registration: as it stands, as models see it, and what it could be given."""
+def _household(session: Session, planned: Planned) -> Record:
+    """What the inputs say of a registration: as it stands, as models may see it, and what it could be given."""
     found = planned.registration
     if not isinstance(found, Registration):
         return {"registration": {"source": f"{found.file}, row {found.row}", "problem": found.problem}}
@@ -165,17 +165,10 @@ async def _household(session: Session, planned: Planned) -> Record:
         about["note"] = {"source": source, "text": found.note, "problem": found.note_problem}
     if planned.match is None or planned.order is None:
         return {"registration": about}
-    about["facts"] = dict(read_shown(opening(planned.match, market)).household)
-    candidates: list[Json] = [
-        {
-            "id": offer.id,
-            "supplier_id": offer.supplier.id,
-            "products": [product.name for product in offer.products],
-            "source": [product.source for product in offer.products],
-            "total": money(offer_total(offer, found)),
-        }
-        for offer in planned.match.offers
-    ]
+    wants: Record = {want.product_type: want.quantity for want in found.wants}
+    about["facts"] = {market.AREA: found.area, "wants": wants, **found.facts}
+    offers = planned.match.offers
+    candidates: list[Json] = [{**offer_record(one), "total": money(offer_total(one, found))} for one in offers]
     return {"registration": about, "candidates": candidates, "incentives": [*_standings(session, planned)]}
 
 
@@ -191,14 +184,7 @@ def _standings(session: Session, planned: Planned) -> Iterator[Json]:
 
 def _standing(found: Standing, key: str | None) -> Json:
     incentive, amount = found.incentive, found.incentive.amount
-    terms: Json = None
-    if amount is not None:
-        named = {"number": amount.number, "minimum": amount.minimum, "maximum": amount.maximum}
-        terms = {
-            "kind": amount.kind,
-            "unit": amount.unit,
-            **{k: None if v is None else str(v) for k, v in named.items()},
-        }
+    terms = {name: getattr(amount, name) for name in _TERMS} if amount else {}
     return {
         "id": incentive.id,
         "name": incentive.name,
@@ -207,7 +193,7 @@ def _standing(found: Standing, key: str | None) -> Json:
         "reason": found.reason,
         "prose": incentive.prose,
         "product_types": [*sorted(incentive.product_types)],
-        "terms": terms,
+        "terms": {name: None if value is None else str(value) for name, value in terms.items()} or None,
         "amounts": {name: figure.passage.text for name, figure in incentive.choices.items()},
         "source": incentive.source,
     }

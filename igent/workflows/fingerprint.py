@@ -16,20 +16,20 @@ from pathlib import Path
 
 from igent import codec
 from igent.domain.incentives import standings
+from igent.domain.orders import points
 from igent.domain.records import Json, Offer, Product, Quote, Registration, Supplier
 from igent.errors import RowError
 from igent.workflows.plan import Planned
 from igent.workflows.session import Session
 
-__all__ = ["Fingerprints", "PARTS", "unsourced"]
+__all__ = ["Fingerprints", "PARTS"]
 
 PARTS = ("record", "offers", "incentives", "prompts", "constellation", "model")
 
 # 64 bits: a fingerprint is compared with one other, of the same registration.
 _DIGITS = 16
 
-_ATOMS = (str, int, float, type(None))
-_NESTED = (dict, list)
+_ATOMS = frozenset({str, int, float, bool, type(None)})
 
 # The conditions of an incentive that its standing has settled already, for this household and day.
 _SETTLED = frozenset({"areas", "uncertain_areas", "starts", "ends"})
@@ -96,22 +96,13 @@ class Fingerprints:
     def _offer(self, offer: Offer) -> list[str]:
         """What any household sees of an offer: its supplier but for the places, its products but for the prices."""
         supplier = self._once(offer.supplier, without=_OTHERS)
-        return [supplier, *(self._once(one, without=_PRICED) for one in offer.products)]
+        return [supplier, *[self._once(one, without=_PRICED) for one in offer.products]]
 
     def _once(self, value: Supplier | Product | object, *, without: frozenset[str]) -> str:
         known = self._known.get(id(value))
         if known is None:
             known = self._known[id(value)] = _digest(value, without=without)
         return known
-
-
-def unsourced(value: Json) -> Json:
-    """A record without the pointers into files: what it says, wherever that stands."""
-    if isinstance(value, dict):
-        return {
-            key: unsourced(one) if isinstance(one, _NESTED) else one for key, one in value.items() if not _points(key)
-        }
-    return [unsourced(one) for one in value] if isinstance(value, list) else value
 
 
 def _quotes(offer: Offer, household: Registration) -> list[object]:
@@ -136,26 +127,25 @@ def _short(plain: object) -> str:
 
 def _plain(value: object, without: frozenset[str] = frozenset()) -> object:
     """A value in JSON's terms; the fields `without` are left out at the top, pointers everywhere."""
-    if isinstance(value, _ATOMS):
+    if type(value) in _ATOMS:
         return value
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
+    kind: type = type(value)
+    if names := _names(kind):
+        found = [(name, getattr(value, name)) for name in names if name not in without]
+        return {name: one if type(one) in _ATOMS else _plain(one) for name, one in found}
+    if isinstance(value, Mapping):
+        return {
+            str(key): one if type(one) in _ATOMS else _plain(one) for key, one in value.items() if not points(str(key))
+        }
     if isinstance(value, (Decimal, date, Path)):
         return str(value)
-    if is_dataclass(value):
-        found = [(name, getattr(value, name)) for name in _names(value.__class__) if name not in without]
-        return {name: one if isinstance(one, _ATOMS) else _plain(one) for name, one in found}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items() if not _points(str(key))}
     assert isinstance(value, (frozenset, set)), f"{type(value).__name__} has no fingerprint"
     return sorted(map(str, value))
 
 
 @cache
 def _names(kind: type) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind) if not _points(one.name))
-
-
-def _points(name: str) -> bool:
-    """Whether a name is that of pointers into a file."""
-    return name == "source" or name.endswith("_source")
+    """The fields of a dataclass that are no pointers; none of any other type."""
+    return tuple(one.name for one in fields(kind) if not points(one.name)) if is_dataclass(kind) else ()

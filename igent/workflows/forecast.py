@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from igent import codec
 from igent.accounting.estimate import Estimate
@@ -68,10 +68,7 @@ class Forecast:
 
     def as_record(self) -> dict[str, Json]:
         """The JSON form; `forecast_lines` makes lines of it."""
-        unasked: list[Json] = [
-            {"outcome": one.outcome, "codes": [*one.codes], "count": one.count, "ids": [*one.ids]}
-            for one in self.unasked
-        ]
+        unasked: list[Json] = [{**asdict(one), "codes": [*one.codes]} for one in self.unasked]
         return {"registrations": self.registrations, "estimate": self.estimate.as_record(), "unasked": unasked}
 
 

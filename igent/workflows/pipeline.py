@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 from igent.accounting.spans import span
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Judged", "Judging", "PhaseResult"]
 
+T = TypeVar("T", MatchTask, OrderTask)
 D = TypeVar("D", MatchDecision, OrderDecision)
 PhaseResult: TypeAlias = Conclusion[D] | ModelError | RunStopped | None
 
@@ -63,34 +63,36 @@ class Judged:
     @property
     def why_abandoned(self) -> str:
         """Why the run was stopped; empty where it was not."""
-        return next((result.reason for result in (self.match, self.order) if isinstance(result, RunStopped)), "")
+        for result in (self.match, self.order):
+            if isinstance(result, RunStopped):
+                return result.reason
+        return ""
 
     @property
     def reached(self) -> bool | None:
         """Whether the model was in reach: False for a passing fault, None where it was not called."""
         if isinstance(self.match, ModelUnavailable) or isinstance(self.order, ModelUnavailable):
             return False
-        asked = sum(self.calls[kind] for kind in ("match", "order", "critique", "batched")) - self.calls["replayed"]
+        asked = sum([self.calls[kind] for kind in ("match", "order", "critique", "batched")]) - self.calls["replayed"]
         return True if asked else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Question(Generic[D]):
-    """One phase's task in the terms of an exchange; `settled` is what rules alone would answer."""
+class _Phase(Generic[T, D]):
+    """One phase in the terms of an exchange, for all registrations; `settled` is what rules alone would answer."""
 
-    phase: PhaseSpec
+    spec: PhaseSpec
     span: Literal["phase1", "phase2"]
     kind: Literal["match", "order"]
-    task: MatchTask | OrderTask
-    settled: D
+    settled: Callable[[T], D]
     read: Callable[[str], D | None]
-    verify: Callable[[D], Verdict]
+    verify: Callable[[D, T], Verdict]
     typed: Callable[[D], Mapping[str, Json]]
 
-    @property
-    def settled_by_rules(self) -> bool:
-        """Whether rules come first and suffice, so that nobody is asked."""
-        return self.phase.rules_first and self.verify(self.settled).kind == "proven"
+    def maybe_settled(self, task: T) -> D | None:
+        """The decision of the rules where they come first and suffice, so that nobody is asked."""
+        decision = self.settled(task) if self.spec.rules_first else None
+        return decision if decision is not None and self.verify(decision, task).kind == "proven" else None
 
 
 class Judging:
@@ -103,16 +105,35 @@ class Judging:
         self._constellation, self._inputs, self._crew = constellation, inputs, Crew
         self._openings = Openings(inputs.market)
         self._troupe = Troupe(prompts=prompts, model=model, shared=constellation.conversation == "shared")
+        match, order = constellation.phases
+        self._match = _Phase(
+            spec=match,
+            span="phase1",
+            kind="match",
+            settled=_any_offer,
+            read=_read_match,
+            verify=verify_match,
+            typed=MatchDecision.as_record,
+        )
+        self._order = _Phase(
+            spec=order,
+            span="phase2",
+            kind="order",
+            settled=_plain_order,
+            read=_read_order,
+            verify=verify_order,
+            typed=OrderDecision.as_record,
+        )
 
     def openings(self, planned: Planned) -> Iterator[tuple[PhaseSpec, ModelRequest]]:
         """The first request of each phase that asks a model, as far as it does not depend on an earlier reply."""
         if planned.outcome is not None or planned.match is None or planned.order is None:
             return
-        first, second = self._match_question(planned.match), self._order_question(planned.order)
-        if not first.settled_by_rules:
-            yield first.phase, self._opening_request(first, planned)
-        if not second.settled_by_rules and (first.settled_by_rules or not self._troupe.shared):
-            yield second.phase, self._opening_request(second, planned)
+        settled = self._match.maybe_settled(planned.match) is not None
+        if not settled:
+            yield self._match.spec, self._opening_request(self._match, planned.match, planned)
+        if self._order.maybe_settled(planned.order) is None and (settled or not self._troupe.shared):
+            yield self._order.spec, self._opening_request(self._order, planned.order, planned)
 
     async def judge(
         self,
@@ -125,82 +146,57 @@ class Judging:
         """Judge one registration. A `ModelError` is part of the result; anything else raised is a bug."""
         if planned.outcome is not None or planned.match is None or planned.order is None:
             return Judged()
-        questions = self._match_question(planned.match), self._order_question(planned.order)
         async with asyncio.TaskGroup() as lingering:
             calls = Calls(settings, journal, lingering=lingering, recorded=recorded)
             crew = self._crew(calls, self._troupe, priority=planned.index)
-            match, order = await self._phases(crew, planned, *questions)
-        calls.made["critic_skipped"] += sum(c.critic_skipped for c in (match, order) if isinstance(c, Conclusion))
+            match, order = await self._phases(crew, planned, planned.match, planned.order)
+        calls.made["critic_skipped"] += sum([c.critic_skipped for c in (match, order) if isinstance(c, Conclusion)])
         return Judged(match=match, order=order, calls=calls.made)
 
     async def _phases(
-        self, crew: Crew, planned: Planned, first: _Question[MatchDecision], second: _Question[OrderDecision]
+        self, crew: Crew, planned: Planned, first: MatchTask, second: OrderTask
     ) -> tuple[PhaseResult[MatchDecision], PhaseResult[OrderDecision]]:
         """Both phases at once, or one after the other; then the second is not held where the first settled nothing."""
         if self._constellation.optimization.parallel_phases:
             # Not beside the lingering streams: a cancelled phase ends, and its streams are closed, before those are.
             async with asyncio.TaskGroup() as phases:
-                order = phases.create_task(self._hold(crew, planned, second))
-                match = await self._hold(crew, planned, first)
+                order = phases.create_task(self._hold(self._order, second, crew, planned))
+                match = await self._hold(self._match, first, crew, planned)
             return match, order.result()
-        concluded = await self._hold(crew, planned, first)
+        concluded = await self._hold(self._match, first, crew, planned)
         if isinstance(concluded, Conclusion) and concluded.status == "settled":
-            return concluded, await self._hold(crew, planned, second)
+            return concluded, await self._hold(self._order, second, crew, planned)
         return concluded, None
 
-    async def _hold(self, crew: Crew, planned: Planned, question: _Question[D]) -> PhaseResult[D]:
+    async def _hold(self, phase: _Phase[T, D], task: T, crew: Crew, planned: Planned) -> PhaseResult[D]:
         """One phase's exchange to its conclusion; where rules come first and suffice, without any call."""
-        if question.settled_by_rules:
-            return Conclusion(status="settled", judgement="proven", decision=question.settled)
-        with span(question.span):
-            about = self._about(question, planned)
+        if (settled := phase.maybe_settled(task)) is not None:
+            return Conclusion(status="settled", judgement="proven", decision=settled)
+        with span(phase.span):
+            about = self._about(phase, task, planned)
             try:
                 with span("conversation"):
-                    return await crew.hold(exchange(about), question.phase)
+                    return await crew.hold(exchange(about), phase.spec)
             except ModelLocked as exc:
                 return RunStopped(str(exc))
             except (ModelError, RunStopped) as exc:
                 return exc
 
-    def _about(self, question: _Question[D], planned: Planned) -> Exchange[D]:
+    def _about(self, phase: _Phase[T, D], task: T, planned: Planned) -> Exchange[D]:
         return Exchange(
-            kind=question.kind,
-            opening=self._opening(question.task, planned),
-            read=question.read,
-            verify=question.verify,
-            typed=question.typed,
-            critic=self.policy(question.phase),
+            kind=phase.kind,
+            opening=self._opening(task, planned),
+            read=phase.read,
+            verify=lambda decision: phase.verify(decision, task),
+            typed=phase.typed,
+            critic=self.policy(phase.spec),
             max_rounds=self._constellation.max_rounds,
         )
 
-    def _opening_request(self, question: _Question[D], planned: Planned) -> ModelRequest:
-        ask = next(exchange(self._about(question, planned)))
+    def _opening_request(self, phase: _Phase[T, D], task: T, planned: Planned) -> ModelRequest:
+        ask = next(exchange(self._about(phase, task, planned)))
         said = (Message(author="user", text=ask.text),)
-        return self._troupe.request(question.phase.matcher, ask, said, priority=planned.index)
-
-    def _match_question(self, task: MatchTask) -> _Question[MatchDecision]:
-        return _Question(
-            phase=self._constellation.phases[0],
-            span="phase1",
-            kind="match",
-            task=task,
-            settled=MatchDecision(fit=(tuple(offer.id for offer in task.offers),)),
-            read=_read_match,
-            verify=partial(verify_match, task=task),
-            typed=MatchDecision.as_record,
-        )
-
-    def _order_question(self, task: OrderTask) -> _Question[OrderDecision]:
-        return _Question(
-            phase=self._constellation.phases[1],
-            span="phase2",
-            kind="order",
-            task=task,
-            settled=OrderDecision(payment="cash", incentives={}),
-            read=_read_order,
-            verify=partial(verify_order, task=task),
-            typed=OrderDecision.as_record,
-        )
+        return self._troupe.request(phase.spec.matcher, ask, said, priority=planned.index)
 
     def policy(self, phase: PhaseSpec) -> CriticPolicy | None:
         """When a phase's critic is heard, None where it has none."""
@@ -217,6 +213,14 @@ class Judging:
         row = {key: value for key, value in planned.row.items() if key in shown}
         others = self._inputs.catalogue.elsewhere(task.registration)
         return self._openings.opening(task, Unfiltered(others=others, row=row))
+
+
+def _any_offer(task: MatchTask) -> MatchDecision:
+    return MatchDecision(fit=(tuple(offer.id for offer in task.offers),))
+
+
+def _plain_order(_task: OrderTask) -> OrderDecision:
+    return OrderDecision(payment="cash", incentives={})
 
 
 def _read_match(reply: str) -> MatchDecision | None:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from igent.domain.incentives import Incentive, standings
+from igent.domain.incentives import Incentive, Programmes
 from igent.domain.ledger import Ledger
 from igent.domain.records import Candidates, Json, Registration
 from igent.domain.rules import Catalogue
@@ -106,10 +106,11 @@ async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
     total = bad = 0
     async for batch in inputs.rows.batches():
         total += len(batch.rows)
+        place = _Place(batch, inputs.rows.name)
         for index, row in enumerate(batch.rows, start=batch.first_row):
             if isinstance(row, dict) and len(unknown) < MAX_UNKNOWN:
                 unknown |= row.keys() - inputs.market.REGISTRATION_FIELDS
-            found = _read(_Place(batch, index, inputs.rows.name), row, inputs.market)
+            found = _read(place, index, row, inputs.market, brief=True)
             if isinstance(found, RowError):
                 bad, problem = bad + 1, str(found)
             name = found.registration_id if isinstance(found, RowError) else found.id
@@ -120,13 +121,13 @@ async def survey(inputs: Inputs, settings: RunSettings) -> Survey:
         raise InputError(
             file=inputs.rows.name, place="", problem=f"no row can be used; the last: {problem}", remedy=remedy
         )
-    fingerprint = inputs.rows.fingerprint
-    assert fingerprint is not None, "a complete pass has a fingerprint"
+    sha256 = inputs.rows.sha256
+    assert sha256 is not None, "a complete pass has one"
     return Survey(
         total=min(total, settings.max_items or total),
         repeated=ids.repeated(),
         unknown_fields=tuple(name[:MAX_UNKNOWN] for name in sorted(unknown)[:MAX_UNKNOWN]),
-        sha256=fingerprint.sha256,
+        sha256=sha256,
     )
 
 
@@ -137,73 +138,78 @@ async def plan_rows(
 
     Raises `RunStopped` where the file is no longer the one that the survey read.
     """
+    planner = _Planner(inputs, found, settings)
     try:
         async with aclosing(inputs.rows.batches()) as batches:
             async for batch in batches:
+                place = _Place(batch, inputs.rows.name)
                 for index, row in enumerate(batch.rows, start=batch.first_row):
                     if index >= found.total and settings.max_items is not None:
                         return
                     if first <= index < found.total:
-                        yield _plan(_Place(batch, index, inputs.rows.name), row, inputs, found, settings)
+                        yield planner.plan(place, index, row)
     except InputError as exc:
         raise RunStopped(str(exc)) from exc
-    read = inputs.rows.fingerprint
-    if read is None or read.sha256 != found.sha256:
+    if inputs.rows.sha256 != found.sha256:
         raise RunStopped(f"{inputs.rows.name} was changed while the run read it")
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
+    """Where the rows of a batch stand."""
+
     batch: Batch
-    index: int
     file: str
 
-    @property
-    def pointer(self) -> str:
-        return f"{self.file}#{self.batch.base}/{self.index}"
+    def pointer(self, index: int) -> str:
+        return f"{self.file}#{self.batch.base}/{index}"
 
-    def error(self, field: str, problem: str, registration_id: str | None) -> RowError:
-        return RowError(file=self.file, row=self.index, field=field, problem=problem, registration_id=registration_id)
+    def error(self, index: int, field: str, problem: str, registration_id: str | None) -> RowError:
+        return RowError(file=self.file, row=index, field=field, problem=problem, registration_id=registration_id)
 
 
-def _read(place: _Place, row: Json | BadRow, market: Market) -> Registration | RowError:
+def _read(
+    place: _Place, index: int, row: Json | BadRow, market: Market, *, brief: bool = False
+) -> Registration | RowError:
     """One row by itself: the registration, or why it is rejected."""
     if isinstance(row, BadRow):
-        return place.error(f"line {row.line}", row.problem, None)
+        return place.error(index, f"line {row.line}", row.problem, None)
     try:
-        return market.read_registration(row, pointer=place.pointer)
+        return market.read_registration(row, pointer=place.pointer(index), brief=brief)
     except FieldError as exc:
-        return place.error(exc.field, exc.problem, market.identify(row))
+        return place.error(index, exc.field, exc.problem, market.identify(row))
 
 
-def _plan(place: _Place, row: Json | BadRow, inputs: Inputs, found: Survey, settings: RunSettings) -> Planned:
-    registration = _read(place, row, inputs.market)
-    if not isinstance(registration, RowError) and found.repeated.has(registration.id):
-        problem = f"{registration.id!r} stands in more than one row; none of them is used"
-        registration = place.error(ID_FIELD, problem, registration.id)
-    row = None if isinstance(row, BadRow) else row
-    if isinstance(registration, RowError):
-        codes = ("row-invalid",)
-        return Planned(index=place.index, row=row, registration=registration, outcome="rejected", codes=codes)
-    candidates = _candidates(registration, inputs.catalogue, settings)
-    if not candidates.offers:
+class _Planner:
+    """Plans rows, one by one."""
+
+    def __init__(self, inputs: Inputs, found: Survey, settings: RunSettings) -> None:
+        self._market, self._catalogue = inputs.market, inputs.catalogue
+        self._repeated, self._settings = found.repeated, settings
+        self._programmes = Programmes(inputs.incentives, settings.as_of)
+
+    def plan(self, place: _Place, index: int, row: Json | BadRow) -> Planned:
+        """What the rules settle of one row."""
+        registration = _read(place, index, row, self._market)
+        if not isinstance(registration, RowError) and self._repeated.has(registration.id):
+            problem = f"{registration.id!r} stands in more than one row; none of them is used"
+            registration = place.error(index, ID_FIELD, problem, registration.id)
+        row = None if isinstance(row, BadRow) else row
+        if isinstance(registration, RowError):
+            return Planned(index=index, row=row, registration=registration, outcome="rejected", codes=("row-invalid",))
+        found = _candidates(registration, self._catalogue, self._settings)
+        outcome, codes, offers = found.outcome, found.codes, found.offers
+        if not offers:
+            return Planned(index=index, row=row, registration=registration, outcome=outcome, codes=codes)
         return Planned(
-            index=place.index,
+            index=index,
             row=row,
             registration=registration,
-            outcome=candidates.outcome,
-            codes=candidates.codes,
+            match=MatchTask(registration=registration, offers=offers),
+            order=OrderTask(registration=registration, offers=offers, standings=self._programmes.of(registration)),
+            outcome=outcome,
+            codes=codes,
         )
-    stand = standings(inputs.incentives, registration, settings.as_of)
-    return Planned(
-        index=place.index,
-        row=row,
-        registration=registration,
-        match=MatchTask(registration=registration, offers=candidates.offers),
-        order=OrderTask(registration=registration, offers=candidates.offers, standings=stand),
-        outcome=candidates.outcome,
-        codes=candidates.codes,
-    )
 
 
 def _candidates(registration: Registration, catalogue: Catalogue, settings: RunSettings) -> Candidates:

@@ -18,7 +18,6 @@ from igent.accounting.costs import Costs, costs_line
 from igent.accounting.critics import CriticYield
 from igent.accounting.prices import Bill, PriceTable, usd_text
 from igent.accounting.seen import Seen
-from igent.accounting.spans import spans_from_record
 from igent.accounting.timing import csv_line, percentile, timing_row
 from igent.accounting.trace import TraceSelection, trace_document
 from igent.accounting.usage import Usage
@@ -234,7 +233,7 @@ class Projection:
         self.observed.close(facts, noted=bool(record["noted"]))
         self._emit("costs.csv", costs_line(name, facts, self._prices).rstrip(b"\n"))
         recorded = cast("list[Json]", record["spans"])
-        row = timing_row(name, spans_from_record(recorded))
+        row = timing_row(name, recorded)
         if row.total_seconds:
             self._seconds.append(row.total_seconds)
         self._trace.add(name, row.total_seconds, spans=recorded)

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from igent import codec
 from igent.domain.records import Json
 from igent.models.base import ChatModel, ModelEvent, ModelRequest
-from igent.models.batches import BatchModel
 from igent.models.budgeted import BudgetedModel, Purse
 from igent.models.cache import CachedModel
 from igent.models.halt import Halt
@@ -23,7 +23,10 @@ from igent.store.replies import Replies
 from igent.workflows.session import Session
 from igent.workflows.settings import ModelName, provider_of
 
-__all__ = ["Providers", "look_at_cache", "open_providers", "replies_path"]
+if TYPE_CHECKING:
+    from igent.models.batches import BatchModel
+
+__all__ = ["Providers", "company_s", "look_at_cache", "open_providers", "replies_path"]
 
 # Longer than it takes to look up a window's worth of replies on disk, and a fortieth of a call.
 _COMPANY_S = 0.025
@@ -92,9 +95,11 @@ async def open_providers(session: Session, purse: Purse | None, halt: Halt) -> A
                 registrations=session.survey.total,
                 # With few calls in flight it would be their own registrations' other calls that wait.
                 ahead=(session.pace.concurrency or _MANY) >= _MANY,
-                company_s=_COMPANY_S,
+                company_s=company_s(session.survey.total),
             )
         if (batch := session.constellation.optimization.batch).max_items > 1:
+            from igent.models.batches import BatchModel  # no bundled constellation asks for batches
+
             # Half of a call's time is left for who has to be asked alone.
             patience_s = session.pace.call_deadline_s / 2
             opened = BatchModel.open(
@@ -106,6 +111,11 @@ async def open_providers(session: Session, purse: Purse | None, halt: Halt) -> A
             replies = await stack.enter_async_context(Replies.open(path))
             model = CachedModel(model, replies, early=session.constellation.optimization.early_json)
         yield Providers(model=model, gates=gates, prefixes=prefixes, batches=batches, replies=replies)
+
+
+def company_s(registrations: int) -> float:
+    """How long a call waits for others with its prefix, in seconds: of an only registration there are none."""
+    return _COMPANY_S if registrations > 1 else 0.0
 
 
 async def look_at_cache(session: Session) -> None:

@@ -7,18 +7,15 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from igent.accounting.calls import CallFacts
 from igent.accounting.usage import Usage
 from igent.agents.calls import CallJournal, CallSettings, Kept
-from igent.domain.records import Json
 from igent.errors import ModelRejected
 from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, StopReason
+from igent.store.scan import Record
 from igent.workflows.plan import Planned
 from igent.workflows.session import Session
 
 __all__ = ["replay"]
-
-Record = dict[str, Json]
 
 
 async def replay(session: Session, planned: Planned, replies: Sequence[Record]) -> tuple[list[Record], list[Record]]:
@@ -35,16 +32,12 @@ async def replay(session: Session, planned: Planned, replies: Sequence[Record]) 
     calls = CallSettings(
         model=tape, deadline_s=session.pace.call_deadline_s, early_json=early, clock=session.rim.monotonic
     )
-    await session.judging().judge(planned, calls, CallJournal(keep=_keep, settle=_settle))
+    await session.judging().judge(planned, calls, CallJournal(keep=_keep, settle=lambda *_: None))
     return [_asked(*one) for one in tape.asked], [reply for rest in by_digest.values() for reply in rest]
 
 
 async def _keep(_: Kept) -> None:
-    """It is kept already."""
-
-
-def _settle(_: ModelRequest, __: CallFacts) -> None:
-    """It was paid for in its time."""
+    """It is kept already, and was paid for in its time."""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ folds the journal again and publishes what it says; the same decision twice is r
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from igent.domain.reviews import Choice, Refusal, decided
 from igent.errors import OptionError
 from igent.store.journal import Journal, Recovery
 from igent.store.places import locked, own_place
+from igent.store.scan import Record
 from igent.workflows.begun import header_in, session_of
 from igent.workflows.cases import Case, case_of, decision_record
 from igent.workflows.passes import told_of
@@ -31,13 +31,7 @@ from igent.workflows.session import Rim, Session
 from igent.workflows.settings import Pace
 from igent.workflows.taking import take_place
 
-__all__ = ["Case", "Deciding", "apply", "review"]
-
-Record = dict[str, Json]
-
-
-def _nothing(_: Sequence[Record]) -> None:
-    """Tell nobody."""
+__all__ = ["Case", "Deciding", "apply"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +46,14 @@ class Deciding:
     choices: Callable[[Sequence[Case]], Iterable[Choice]]
     told: Callable[[Choice, Outcome | Refusal], None]
     only: frozenset[str] | None = None
-    failed: Callable[[Sequence[Record]], None] = _nothing
+    failed: Callable[[Sequence[Record]], None] = lambda _: None
 
 
-def review(directory: Path, deciding: Deciding, *, rim: Rim) -> None:
+async def apply(directory: Path, deciding: Deciding, *, rim: Rim) -> None:
     """Apply decisions to a finished run and publish its files.
 
     Raises `OptionError` for a run that is not finished, whose inputs have changed or that another process works on.
     """
-    asyncio.run(apply(directory, deciding, rim=rim))
-
-
-async def apply(directory: Path, deciding: Deciding, *, rim: Rim) -> None:
-    """The same in a loop that runs already."""
     directory = own_place(directory)
     path = directory / JOURNAL
     with locked(directory, rim.disk):

@@ -1,4 +1,7 @@
-"""A run from its settings to its files; a resumed run folds its journal first and goes on behind it."""
+"""A run from its settings to its files; a resumed run folds its journal first and goes on behind it.
+
+What only some runs need, or only the end of one, is imported there: the first call does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,7 @@ from igent.store.files import Outputs
 from igent.store.journal import Journal, Recovery
 from igent.store.places import locked, make_place, own_place, point_latest
 from igent.workflows.begun import JOURNAL, begun, header_in, require_finished, session_of
-from igent.workflows.compare import compare
 from igent.workflows.control import Control, RunResult
-from igent.workflows.decided import gap, read_decided
 from igent.workflows.endings import begin_pass, end_in_time, end_record
 from igent.workflows.failures import Failures
 from igent.workflows.passes import look_ahead, picked
@@ -29,7 +30,6 @@ from igent.workflows.plan import plan_rows
 from igent.workflows.projection import ARRAYS, LINES, Projection
 from igent.workflows.providers import look_at_cache, open_providers
 from igent.workflows.publisher import CallBook, Publisher
-from igent.workflows.rehearsal import held_against, remember
 from igent.workflows.same import Stated
 from igent.workflows.scheduler import Steps, run_in_order
 from igent.workflows.session import Rim, Session, prepare
@@ -145,9 +145,12 @@ async def _execute(
 ) -> RunResult:
     """Judge and commit what is left, then publish everything."""
     if projection.left(session.survey.total):
-        session.judging()  # imports what it takes to judge before the clock starts
+        import igent.agents.crew  # noqa: F401  # it takes a tenth of a second: before the clock starts
     first, decided, begun = projection.committed, projection.decided, session.rim.monotonic()
-    await compare(session, publisher, projection)
+    if session.settings.since is not None:
+        from igent.workflows.compare import compare
+
+        await compare(session, publisher, projection)
     watch = _watch(session, publisher, control)
     stopped, went = await _go_through(session, publisher, projection, control=control, watch=watch)
     if projection.ending is None:
@@ -163,9 +166,13 @@ async def _execute(
         await publisher.settle()
     else:
         end = projection.ending
+    from igent.workflows.rehearsal import held_against, remember
+
     summary = summary_record(session, projection, end, stopped=stopped)
     summary["forecast"] = held_against(end["told"], summary)
     if session.allocates_at_end and stopped is None:
+        from igent.workflows.decided import gap, read_decided
+
         summary["allocation"] = gap(read_decided(directory / JOURNAL, later=False))
     if went and projection.passes.number == 1:
         remember(session, summary, directory.name)

@@ -7,14 +7,13 @@ judged again, if it is (`workflows.compare`). From then on it needs nothing of t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import cast
 
 from igent.domain.records import Json
+from igent.store.scan import Record
 
 __all__ = ["Since"]
-
-Record = dict[str, Json]
 
 
 class Since:
@@ -34,28 +33,29 @@ class Since:
         self._skipped = 0
         self._rerun: list[Json] = []
         self._why: Counter[str] = Counter()
-        self._removed: list[Json] = []
+        self._removed: list[Record] = []
         self._pending: dict[int, tuple[int, Record]] = {}
         # Of registrations with an earlier order that is not repeated: that one, and what there is now.
         self._replaced: dict[int, tuple[Record, Record]] = {}
 
     def fold(self, record: Record) -> None:
         """Add one record, in the order of the journal."""
+        n = cast("int", record.get("n"))
         match record["t"]:
             case "run":
                 self._settings = cast("Record", record["settings"])
             case "since":
-                self.ahead[_int(record["n"])] = record
-                self._replies.pop(_int(record["n"]), None)
+                self.ahead[n] = record
+                self._replies.pop(n, None)
             case "compared":
-                self.compared, self._removed = True, cast("list[Json]", record["removed"])
-            case "commit" if (found := self.ahead.pop(_int(record["n"]), None)) is not None:
-                self._commit(found, record)
-            case "commit" | "review" if _int(record["n"]) in self._replaced:
-                was, _ = self._replaced[_int(record["n"])]
-                self._settle(was, record)
+                self.compared, self._removed = True, cast("list[Record]", record["removed"])
+            case "commit" if (found := self.ahead.pop(n, None)) is not None:
+                self._commit(found, record, n)
+            case "commit" | "review" if n in self._replaced:
+                was, _ = self._replaced[n]
+                self._settle(was, record, n)
         if record["t"] == "review":
-            self._pending.pop(_int(record["n"]), None)
+            self._pending.pop(n, None)
 
     @property
     def pending(self) -> list[Record]:
@@ -79,12 +79,12 @@ class Since:
             "why": {reason: self._why[reason] for reason in sorted(self._why)},
             "registrations": self._rerun,
             "superseded": [*_superseded(now)],
-            "cancelled": [*_cancelled(now), *(one for one in self._removed if _row(one)["po_id"])],
-            "removed": [_row(one)["registration_id"] for one in self._removed],
+            "cancelled": [*_cancelled(now), *(one for one in self._removed if one["po_id"])],
+            "removed": [one["registration_id"] for one in self._removed],
         }
         return {"since": told}
 
-    def _commit(self, found: Record, record: Record) -> None:
+    def _commit(self, found: Record, record: Record, n: int) -> None:
         # Nothing had changed and yet it was asked: another version of igent puts its questions otherwise.
         why = cast("list[str]", found["why"]) or (["replies"] if record["calls"] else [])
         if why:
@@ -94,18 +94,18 @@ class Since:
         else:
             self._skipped += 1
         if "decided" in record:
-            self._pending[_int(record["n"])] = _int(found["place_in_line"]), cast("Record", record["decided"])
+            self._pending[n] = cast("int", found["place_in_line"]), cast("Record", record["decided"])
         if found.get("was_order"):
-            self._settle(cast("Record", found["was_order"]), record)
+            self._settle(cast("Record", found["was_order"]), record, n)
 
-    def _settle(self, was: Record, record: Record) -> None:
+    def _settle(self, was: Record, record: Record, n: int) -> None:
         """Hold an earlier order against what there is now."""
         order, row = cast("Record", record.get("order") or {}), cast("Record", record.get("row") or {})
         now: Record = {"registration_id": record["id"], "outcome": record["outcome"], "codes": row.get("codes")}
         if order.get("po_id") == was["po_id"]:
-            self._replaced.pop(_int(record["n"]), None)
+            self._replaced.pop(n, None)
         else:
-            self._replaced[_int(record["n"])] = was, now | {key: order.get(key) for key in ("po_id", "supplier_id")}
+            self._replaced[n] = was, now | {key: order.get(key) for key in ("po_id", "supplier_id")}
 
 
 def _superseded(replaced: list[tuple[Record, Record]]) -> Iterator[Json]:
@@ -124,12 +124,3 @@ def _cancelled(replaced: list[tuple[Record, Record]]) -> Iterator[Json]:
     for was, now in replaced:
         if not now["po_id"]:
             yield {"registration_id": now["registration_id"], **was, "outcome": now["outcome"], "codes": now["codes"]}
-
-
-def _row(value: Json) -> Mapping[str, Json]:
-    return cast("Mapping[str, Json]", value)
-
-
-def _int(value: Json) -> int:
-    assert isinstance(value, int)
-    return value

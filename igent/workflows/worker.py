@@ -11,7 +11,7 @@ from traceback import extract_tb
 from igent.accounting.calls import CallFacts
 from igent.accounting.spans import Timeline, recording, span
 from igent.agents.calls import CallJournal, CallSettings, Kept, Retries
-from igent.domain.allocation import Wish, balanced, prescribed, wish_of
+from igent.domain.allocation import Wish, balanced, prescribed
 from igent.domain.optimal import optimal
 from igent.domain.outcomes import Outcome
 from igent.domain.records import Json
@@ -19,7 +19,7 @@ from igent.errors import JournalError, leaf
 from igent.models.base import ChatModel, ModelRequest
 from igent.models.halt import Halt
 from igent.models.retry import RetryBudget, RetryPolicy
-from igent.workflows.commit import Rules, commit_record, decide, tiers_wanted
+from igent.workflows.commit import Rules, commit_record, decide, wish_for
 from igent.workflows.fingerprint import Fingerprints
 from igent.workflows.keeping import Keeping
 from igent.workflows.passes import Again
@@ -100,7 +100,7 @@ class Worker:
                 judged = await self._judge(planned)
                 judged = self._keeping.judged(planned.index, judged)
                 if self._at_end and not judged.abandoned:
-                    wish = wish_of(tiers_wanted(planned, judged, self._rules))
+                    wish = wish_for(planned, judged, self._rules)
             except* JournalError:
                 raise
             except* Exception as group:  # noqa: BLE001  # the one boundary where a bug becomes an outcome

@@ -23,7 +23,7 @@ def test_each_is_told_once_however_often_it_is_past_its_bound() -> None:
 
 
 def test_a_warning_says_how_much_and_how_much_was_allowed() -> None:
-    [(text, about)] = Vitals(lag_s=0.5).add(Sample(0, 0, 730_000))
+    [(text, about)] = Vitals().add(Sample(0, 0, 730_000))
     assert "0.73 s late, more than 0.5" in text
     assert about == {"what": "event-loop-lag", "seconds": 0.73, "bound_seconds": 0.5}
 

@@ -27,7 +27,7 @@ from tests.workflows.inputs import Inputs
 from tests.workflows.runs import AS_OF, counts_of, rows_of
 
 EACH = [("sbus", "balanced"), ("sbus", "optimal"), ("enuk", "balanced"), ("enuk", "optimal")]
-SLICE, WHOLE = 18, 10_000 // len(EACH)
+SLICE, WHOLE = 12, 10_000 // len(EACH)
 # What has to happen for the rules to have been tried: what a model can bring about, and what it tries to.
 HAPPENS = {"match answers", "order answers", "critique answers", "review", "plausible", "held"}
 HAPPENS |= {"words-not-in-note", "offer-unknown"}

@@ -130,7 +130,7 @@ def well_formed(prompt: str) -> bool:
     """Whether a prompt has its sections alone, each with one value, and nothing that is not seen."""
     lines = prompt.split("\n")
     values = [json.loads(line) for line in lines[1::2]]
-    seen = all(map(is_seen, json.dumps(values, ensure_ascii=False)))
+    seen = all(map(is_seen, {*json.dumps(values, ensure_ascii=False)}))
     return set(lines[::2]) <= HEADINGS and len(set(lines[::2])) == len(lines) / 2 and seen
 
 

@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from igent.accounting.usage import Usage
+from igent.dialogue.prompts import Openings, Unfiltered
 from igent.domain.incentives import Amount, Incentive, Standing
 from igent.domain.records import Json, Offer, Registration, Supplier, Want
 from igent.domain.rules import Catalogue
 from igent.domain.verify import MatchTask, OrderTask
 from igent.errors import IgentError
-from igent.markets import MARKETS
+from igent.markets import MARKETS, Market
 from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent, StopReason
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "household",
     "match_task",
     "open_standings",
+    "opening",
     "order_task",
     "supplier_row",
     "suppliers_of",
@@ -40,6 +42,11 @@ USAGE = Usage(input_tokens=40, output_tokens=9)
 SENT = Sent()
 
 Step: TypeAlias = ModelEvent | IgentError | asyncio.Event | float
+
+
+def opening(task: MatchTask | OrderTask, market: Market, unfiltered: Unfiltered | None = None) -> str:
+    """The first message to an agent about one household."""
+    return Openings(market).opening(task, unfiltered)
 
 
 class ScriptedModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -147,7 +148,41 @@ async def test_a_wait_for_a_turn_and_a_call_are_spans_of_their_own() -> None:
         with recording(timeline):
             await at.calls.ask(REQUEST)
     spans = [(span.name, span.duration_us, span.parent) for span in timeline.spans]
-    assert spans == [("call", 2_500_000, -1), ("slot", 500_000, 0), ("model", 2_000_000, 0), ("journal", 0, -1)]
+    assert spans == [
+        ("call", 2_500_000, -1),
+        ("slot", 500_000, 0),
+        ("model", 2_000_000, 0),
+        ("first token", 2_000_000, 2),
+        ("journal", 0, -1),
+    ]
+
+
+async def waits(*steps: Step, early_json: bool = True) -> dict[str, int]:
+    """What a call whose stream goes through these steps waits for inside its `model` span, in microseconds."""
+    async with desk([SENT, *steps], early_json=early_json) as at:
+        timeline = Timeline(at.model.clock)
+        with recording(timeline), suppress(ModelUnavailable):
+            await at.calls.ask(REQUEST)
+    return {span.name: span.duration_us for span in timeline.spans if span.parent == 2 and span.kind == "wait"}
+
+
+async def test_the_time_to_the_first_token_is_told_from_the_decoding() -> None:
+    told = await waits(0.75, ANSWER[:3], 1.0, ANSWER[3:9], 0.5, ANSWER[9:], 2.0, end())
+    assert told == {"first token": 750_000, "decoding": 1_500_000}
+
+
+async def test_an_answer_in_the_first_text_takes_no_decoding() -> None:
+    assert await waits(0.75, f"Sure: {ANSWER}", 1.0, end()) == {"first token": 750_000}
+
+
+async def test_without_early_json_decoding_goes_on_to_the_end() -> None:
+    told = await waits(0.75, ANSWER, 1.0, end(), early_json=False)
+    assert told == {"first token": 750_000, "decoding": 1_000_000}
+
+
+@pytest.mark.parametrize(("said", "decoding"), [([], {}), ([ANSWER[:3], 1.0], {"decoding": 1_000_000})])
+async def test_what_a_broken_stream_was_waited_for_is_told_too(said: list[Step], decoding: dict[str, int]) -> None:
+    assert await waits(0.75, *said) == {"first token": 750_000, **decoding}
 
 
 @pytest.mark.parametrize(("stop", "code"), [("max_tokens", "reply-cut-off"), ("refusal", "model-refused")])

@@ -15,14 +15,14 @@ from igent.accounting.calls import CallFacts
 from igent.agents.calls import CallJournal, Calls, CallSettings, Kept
 from igent.agents.crew import Crew, Troupe
 from igent.constellation import AgentSpec, PhaseSpec
-from igent.dialogue.prompts import opening, repair_text, review_text, veto_text
+from igent.dialogue.prompts import repair_text, review_text, veto_text
 from igent.dialogue.replies import find_answer
 from igent.dialogue.script import CriticPolicy, Exchange, exchange
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, Verdict, verify_match, verify_order
 from igent.errors import ModelError, ModelRejected, ModelTimeout, ModelUnavailable
 from igent.models.base import ChatModel, Message, ModelRequest, StopReason
 from igent.models.rules import RulesModel
-from tests.agents.scripted import SBUS, SENT, ScriptedModel, Step, end, match_task, order_task
+from tests.agents.scripted import SBUS, SENT, ScriptedModel, Step, end, match_task, opening, order_task
 
 PROMPTS = {"matcher": "Match.", "critic": "Review.", "matcher2": "Settle.", "critic2": "Review too."}
 MATCHER = AgentSpec(

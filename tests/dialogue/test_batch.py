@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from igent import codec
 from igent.dialogue.batch import MAX_BATCH, Answers, apart, batch_reply, maybe_shared, together
-from igent.dialogue.prompts import NotAPromptError, Unfiltered, opening, review_text, shared_chars
+from igent.dialogue.prompts import NotAPromptError, Unfiltered, review_text, shared_chars
 from igent.domain.records import Json
 from igent.store.bundled import sample_data
 from igent.workflows import Pace, make_settings
 from igent.workflows.plan import plan_rows
 from igent.workflows.session import prepare
-from tests.agents.scripted import SBUS, household, match_task, order_task
+from tests.agents.scripted import SBUS, household, match_task, opening, order_task
 from tests.workflows.runs import AS_OF, quick
 
 # What would end a section or a household, were it not JSON.

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from igent.dialogue.prompts import opening, repair_text, review_text, veto_text
+from igent.dialogue.prompts import repair_text, review_text, veto_text
 from igent.dialogue.replies import find_answer, order_reply
 from igent.dialogue.script import Ask, Conclusion, CriticPolicy, D, Exchange, Turn, exchange
 from igent.domain.records import Json
 from igent.domain.verify import MatchDecision, OrderDecision, Verdict, Violation, verify_match, verify_order
 from igent.errors import ReplyUnusable
-from tests.agents.scripted import SBUS, match_task, order_task
+from tests.agents.scripted import SBUS, match_task, opening, order_task
 
 NOTE = "all black please, and pay monthly"
 ALL_EQUAL = '{"fit":[["o1","o2","o3"]]}'

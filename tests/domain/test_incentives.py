@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igent.domain.incentives import Amount, Incentive, StandingKind, amount_of, standing, standings
-from igent.domain.records import Registration
+from igent.domain.incentives import Amount, Incentive, Programmes, StandingKind, amount_of, standing, standings
+from igent.domain.records import Registration, Want
 from tests.domain.builders import HOUSEHOLD, INCENTIVE, LAW, dollars, lines
 
 TODAY = date(2025, 7, 1)
@@ -166,6 +166,28 @@ def test_an_own_obstacle_is_named_before_the_combination() -> None:
     barring = replace(INCENTIVE, id="I2", excludes=frozenset({"I1"}))
     [own, _] = standings([replace(INCENTIVE, never_decided="ceiling"), barring], HOUSEHOLD, TODAY)
     assert own.reason == "ceiling"
+
+
+@LAW
+@given(
+    st.lists(
+        st.builds(
+            replace,
+            st.just(HOUSEHOLD),
+            wants=st.sampled_from([(), HOUSEHOLD.wants, (Want(product_type="Battery", quantity=1),)]),
+            area=st.sampled_from([HOUSEHOLD.area, "elsewhere"]),
+            owner_status=st.sampled_from([None, "homeowner", "renter"]),
+            low_income=st.sampled_from([None, True, False]),
+            note=st.sampled_from([None, "a wish"]),
+        ),
+        max_size=20,
+    )
+)
+def test_households_of_one_shape_share_what_each_would_have_by_itself(households: list[Registration]) -> None:
+    renters = replace(INCENTIVE, id="I2", owner_status=frozenset({"renter"}), low_income_unclear=True)
+    known = [INCENTIVE, renters, replace(INCENTIVE, id="I3", areas=HERE, prose="a condition"), BY_YIELD]
+    programmes = Programmes(known, TODAY)
+    assert [programmes.of(one) for one in households] == [standings(known, one, TODAY) for one in households]
 
 
 SOLAR_AND_BATTERY = lines(Solar="10000", Battery="9000.55")

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from igent.domain.allocation import balanced
 from igent.domain.ledger import Ledger
-from igent.domain.outcomes import Outcome, Settled, hold_place, order_at, place_for
+from igent.domain.outcomes import Outcome, Settled, hold_place, order_at, place_for, place_in, tiers_for
 from igent.domain.records import Finance, Offer, Payment
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask
 from tests.domain.builders import HOUSEHOLD, bundles, panels, row, supplier
@@ -31,8 +31,11 @@ def ledger(**used: int) -> Ledger:
 
 
 def decide(phases: Settled, account: Ledger) -> Outcome:
-    place = place_for(phases, account, balanced)
-    return place if isinstance(place, Outcome) else order_at(phases, place, account, currency="USD")
+    tiers = tiers_for(phases)
+    if isinstance(tiers, Outcome):
+        return tiers
+    place = place_in(tiers, phases, account, balanced)
+    return place if isinstance(place, Outcome) else order_at(phases, place, account, currency="USD", tiers=tiers)
 
 
 def test_a_match_has_place_order_and_judgement_and_takes_one_place() -> None:
@@ -47,19 +50,20 @@ def test_a_match_has_place_order_and_judgement_and_takes_one_place() -> None:
 def test_a_full_first_tier_gives_the_second() -> None:
     outcome = decide(settled(("o3",), ("o1",)), ledger(B=2))
     assert outcome.place is not None
-    assert (outcome.taken_from, outcome.place.tier) == ("A", 2)
+    assert (outcome.taken_from, outcome.place.tier, outcome.wish) == ("A", 2, (("B",), ("A",)))
 
 
 def test_without_an_acceptable_offer_a_person_decides() -> None:
     outcome = decide(settled(), ledger())
     assert (outcome.kind, outcome.codes, outcome.taken_from) == ("review", ("no-acceptable-offer",), None)
+    assert outcome.wish == ()
 
 
 def test_without_room_a_household_is_unmatched_and_the_full_suppliers_are_named_once() -> None:
     account = ledger(A=2, B=2)
     outcome = decide(settled(("o3", "o1"), ("o2",)), account)
     assert (outcome.kind, outcome.codes) == ("unmatched", ("capacity-exhausted",))
-    assert outcome.details == {"suppliers": ["A", "B"]}
+    assert (outcome.details, outcome.wish) == ({"suppliers": ["A", "B"]}, (("A", "B"), ("A",)))
     assert (account["A"].used, account["B"].used) == (2, 2)
 
 

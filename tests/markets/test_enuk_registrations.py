@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from igent.dialogue.prompts import opening
 from igent.domain.records import Json, Want
 from igent.domain.rules import Catalogue
 from igent.domain.verify import MatchTask
 from igent.markets import enuk
 from igent.markets.enuk import REGISTRATION_FIELDS, read_registration
 from igent.markets.fields import FieldError
+from tests.agents.scripted import opening
 from tests.markets.energy import ROW, product, registration, supplier_of
 
 
@@ -92,6 +94,14 @@ def test_a_row_that_says_the_impossible_is_rejected_by_its_field(changes: dict[s
     with pytest.raises(FieldError) as caught:
         registration(**changes)
     assert caught.value.field == field
+
+
+def test_a_brief_reading_differs_in_note_and_facts_alone() -> None:
+    row = {**ROW, "Notes": "green, please"}
+    whole, brief = read_registration(row, pointer="#"), read_registration(row, pointer="#", brief=True)
+    assert brief == replace(whole, note=None, facts={}) != whole
+    with pytest.raises(FieldError, match="Notes"):
+        read_registration({**row, "Notes": []}, pointer="#", brief=True)
 
 
 def test_a_row_is_an_object() -> None:

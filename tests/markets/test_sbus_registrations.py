@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,25 @@ def test_a_missing_field_that_is_needed_names_itself(field: str) -> None:
     with pytest.raises(FieldError) as caught:
         read_registration({key: value for key, value in ROW.items() if key != field}, pointer="")
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "changes", [{"Contact_Zip": "x"}, {"Notes": []}, {"RegistrationNumber": None}, {"Contact_LowMediumIncome": 7}]
+)
+def test_a_brief_reading_refuses_what_a_whole_one_does(changes: dict[str, Json]) -> None:
+    told = set[str]()
+    for brief in (False, True):
+        with pytest.raises(FieldError) as caught:
+            read_registration({**ROW, **changes}, pointer="", brief=brief)
+        told.add(str(caught.value))
+    assert len(told) == 1
+
+
+def test_a_brief_reading_has_no_note_and_no_facts() -> None:
+    row = {**ROW, "Notes": "a wish " * 1_000}
+    whole, brief = read_registration(row, pointer="#"), read_registration(row, pointer="#", brief=True)
+    assert whole.note_problem is not None
+    assert brief == replace(whole, note_problem=None, facts={}, solar_yield="state")
 
 
 @pytest.mark.parametrize("row", [None, [], "SPUS1", 3])

@@ -57,7 +57,7 @@ PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """One scripted response; while it stalls it sends a `beat` every `beat_s` seconds."""
+    """One scripted response, held back until `company` requests have come; a stall beats every `beat_s` seconds."""
 
     parts: Sequence[bytes] = ()
     end: End = "whole"
@@ -65,6 +65,7 @@ class Play:
     headers: Sequence[tuple[str, str]] = (("content-type", "text/event-stream"),)
     beat: bytes = PING
     beat_s: float | None = None
+    company: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class Loopback:
     asked: list[Asked] = field(default_factory=list)
     beats: int = 0
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
     _connections: int = 0
     _open: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
     _server: asyncio.Server | None = None
@@ -130,6 +132,9 @@ class Loopback:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         self.asked.append(Asked(line=head[0], headers=headers, body=body, connection=connection))
         play = self.plays.pop(0) if self.plays else Play(status=599)
+        async with self._arrived:
+            self._arrived.notify_all()
+            await self._arrived.wait_for(lambda: len(self.asked) >= play.company)
         try:
             await self._write(play, writer)
         except ConnectionError:

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igent.dialogue.prompts import opening, review_text, shared_chars
+from igent.dialogue.prompts import review_text, shared_chars
 from igent.dialogue.replies import ReplyKind, reply_schema
 from igent.domain.records import Json
 from igent.models.anthropic_body import message_body
 from igent.models.base import CacheLevel, Message, ModelRequest
-from tests.agents.scripted import SBUS, match_task, order_task
+from tests.agents.scripted import SBUS, match_task, opening, order_task
 from tests.models.loopback import HAIKU, REQUEST, Play, good_stream, heard, provider
 from tests.provider.contract import message_problem
 

@@ -17,7 +17,7 @@ from igent.accounting.budget import Budget
 from igent.accounting.spans import Timeline, recording, span
 from igent.accounting.usage import Usage, estimate_tokens
 from igent.dialogue.batch import batch_reply
-from igent.dialogue.prompts import opening, read_shown, shared_chars
+from igent.dialogue.prompts import read_shown, shared_chars
 from igent.errors import ModelError, ModelLocked, ModelRejected, ModelTimeout, ModelUnavailable, RunStopped
 from igent.models.base import ChatModel, Message, ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent, singles
 from igent.models.batches import BatchModel
@@ -25,7 +25,7 @@ from igent.models.budgeted import BudgetedModel, Purse
 from igent.models.halt import Halt
 from igent.models.limits import Gate, LimitedModel
 from igent.models.prefixes import PrefixModel
-from tests.agents.scripted import SBUS, household, match_task
+from tests.agents.scripted import SBUS, household, match_task, opening
 from tests.models.test_limits import free, settled
 from tests.models.virtual import run, time_of_day
 
@@ -563,14 +563,17 @@ class Failing(Provider):
             yield event
 
 
-async def test_whoever_has_failed_is_not_taken_along() -> None:
+def test_whoever_has_failed_is_not_taken_along() -> None:
+    async def asked(provider: Failing) -> list[str]:
+        async with BatchModel.open(provider, max_items=8, max_tokens=4_096, patience_s=30.0) as model:
+            readers = [asyncio.create_task(read(model, each)) for each in households(3)]
+            await settled()
+            provider.go.set()
+            await asyncio.wait(readers)
+        return [reader.result().text for reader in readers]
+
     provider = Failing()
-    async with BatchModel.open(provider, max_items=8, max_tokens=4_096, patience_s=30.0) as model:
-        readers = [asyncio.create_task(read(model, each)) for each in households(3)]
-        await settled()
-        provider.go.set()
-        await asyncio.wait(readers)
-    assert ([reader.result().text for reader in readers], provider.asked) == (["", answer(2), answer(3)], [[2, 3]])
+    assert (run(asked(provider)), provider.asked) == (["", answer(2), answer(3)], [[2, 3]])
 
 
 class Spanned(Provider):
@@ -648,7 +651,7 @@ def test_a_batch_is_booked_as_one_call_and_its_prompt_is_counted_as_it_was_sent(
     assert [each.text for each in heard] == [answer(number) for number in range(1, 13)]
     assert [len(numbers) for numbers in desk.provider.asked] == [8, 4]
     assert sorted(desk.booked) == [0, 0, 4, 8]
-    (use,) = desk.prefixes.report().values()
+    (use,) = desk.prefixes.uses.values()
     assert (use.prompts, use.prompt_tokens) == (2, desk.provider.took.input_tokens)
     assert use.best_tokens < desk.provider.took.input_tokens / 2
 

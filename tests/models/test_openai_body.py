@@ -246,7 +246,8 @@ async def test_another_model_may_know_more() -> None:
 
 
 async def test_calls_at_the_same_time_find_out_each_for_itself() -> None:
-    async with endpoint(*[REFUSALS[0][0]] * 4, *[GOOD] * 4) as (_, model):
+    refused = replace(REFUSALS[0][0], company=4)  # so that none has found out before another has asked
+    async with endpoint(*[refused] * 4, *[GOOD] * 4) as (_, model):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(replied(model)) for _ in range(4)]
         assert [task.result()[1] for task in tasks] == [None] * 4

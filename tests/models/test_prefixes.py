@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from igent import codec
 from igent.accounting.usage import Usage
-from igent.dialogue.prompts import opening, review_text, shared_chars
+from igent.dialogue.prompts import review_text, shared_chars
 from igent.errors import ModelError, ModelUnavailable
 from igent.models.base import CacheLevel, Message, ModelEvent, ModelRequest, PromptRead, ReplyEnd, Sent
-from igent.models.prefix import LIFETIME_S
-from igent.models.prefix_use import PrefixUse
+from igent.models.prefix import LIFETIME_S, PrefixUse
 from igent.models.prefixes import PrefixModel
-from tests.agents.scripted import SBUS, match_task, order_task
+from tests.agents.scripted import SBUS, match_task, opening, order_task
 from tests.models import virtual
 
 CHARS_PER_TOKEN = 4
@@ -255,7 +254,7 @@ async def test_a_prefix_that_comes_again_in_time_is_kept_from_its_second_use_on(
         await desk.answer_all()
         desk.provider.now_s += LIFETIME_S - 1
     assert marked(desk.provider.calls) == [[], ["shared"], ["shared"]]
-    use = desk.model.report()["claude", "matcher"]
+    use = desk.model.uses["claude", "matcher"]
     assert use.written_tokens == use.read_tokens > 0
     assert use.theoretical_hit_rate == pytest.approx(2 * use.hit_rate, rel=0.02)
 
@@ -431,7 +430,7 @@ async def test_what_the_provider_finds_too_short_is_not_tried_again() -> None:
     await desk.answer_all()
     await desk.ask(request(2), request(3))
     assert marked(await desk.answer_all()) == [["shared"], ["shared"], [], []]
-    assert desk.model.report()["claude", "matcher"].best_tokens == 0
+    assert desk.model.uses["claude", "matcher"].best_tokens == 0
 
 
 async def test_what_came_of_it_is_told_by_model_and_agent() -> None:
@@ -440,19 +439,19 @@ async def test_what_came_of_it_is_told_by_model_and_agent() -> None:
     await desk.answer_all()
     length = len(SHORT) + 1 + shared_chars(BASE.messages[0].text)
     tokens, kept = len(BASE.prompt) // CHARS_PER_TOKEN, length // CHARS_PER_TOKEN
-    use = desk.model.report()["claude", "matcher"]
+    use = desk.model.uses["claude", "matcher"]
     assert (use.prompts, use.prompt_tokens) == (3, 3 * tokens)
     assert (use.read_tokens, use.written_tokens) == (2 * kept, kept)
     assert use.hit_rate == pytest.approx(2 * kept / (3 * tokens))
     assert use.theoretical_hit_rate == pytest.approx(use.hit_rate, rel=0.02)
-    assert desk.model.report()["claude", "critic"].theoretical_hit_rate == 0
+    assert desk.model.uses["claude", "critic"].theoretical_hit_rate == 0
 
 
 async def test_the_record_of_a_run_lists_models_and_agents() -> None:
     desk = Desk()
     await desk.ask(*map(request, range(3)), request(0, 4, agent="critic"))
     await desk.answer_all()
-    report = desk.model.report()
+    report = desk.model.uses
     assert desk.model.as_record() == [
         {"model": "claude", "agent": "critic", **report["claude", "critic"].as_record()},
         {"model": "claude", "agent": "matcher", **report["claude", "matcher"].as_record()},
@@ -481,7 +480,7 @@ class Telling(Provider):
 async def test_what_a_prompt_took_is_learned_at_the_end_where_it_is_not_told_before() -> None:
     desk = Desk(Telling(Usage(input_tokens=50, cache_read_tokens=30, cache_write_tokens=4, cache_write_1h_tokens=16)))
     await desk.ask(request(0))
-    use = desk.model.report()["claude", "matcher"]
+    use = desk.model.uses["claude", "matcher"]
     assert use == PrefixUse(prompts=1, prompt_tokens=100, read_tokens=30, written_tokens=20, best_tokens=30)
     assert use.theoretical_hit_rate == use.hit_rate == 0.3
 
@@ -490,7 +489,7 @@ async def test_what_a_prompt_took_is_learned_at_the_end_where_it_is_not_told_bef
 async def test_what_nobody_counted_is_not_reported(usage: Usage) -> None:
     desk = Desk(Telling(usage))
     await desk.ask(request(0))
-    assert desk.model.report() == {}
+    assert desk.model.uses == {}
 
 
 async def test_what_nobody_has_used_for_a_lifetime_is_forgotten() -> None:
@@ -583,7 +582,7 @@ async def play(moves: list[Move]) -> Desk:
 @given(MOVES)
 def test_whatever_happens_nobody_is_stranded_and_the_best_is_never_less_than_what_was_read(moves: list[Move]) -> None:
     desk = asyncio.run(play(moves))
-    for use in desk.model.report().values():
+    for use in desk.model.uses.values():
         assert 0 <= use.hit_rate <= use.theoretical_hit_rate < 1
     assert all(one.waiting == 0 and not one.lead.locked() for one in desk.model._prefixes.values())
 
@@ -592,6 +591,6 @@ async def test_a_window_of_households_reads_nearly_all_that_can_be_read() -> Non
     desk = Desk()
     await desk.ask(*(request(index, 1 + index % 4, system=LONG) for index in range(100)))
     await desk.answer_all()
-    use = desk.model.report()["claude", "matcher"]
+    use = desk.model.uses["claude", "matcher"]
     assert use.read_tokens >= 0.97 * use.best_tokens
     assert use.written_tokens <= 0.05 * use.prompt_tokens

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igent.accounting.usage import Usage, estimate_tokens
-from igent.dialogue.prompts import NotAPromptError, opening, repair_text, review_text, veto_text
+from igent.dialogue.prompts import NotAPromptError, repair_text, review_text, veto_text
 from igent.dialogue.replies import Critique, ReplyKind, find_answer
 from igent.domain.grounds import Ground
 from igent.domain.records import Json
@@ -26,7 +26,7 @@ from igent.domain.verify import (
 from igent.markets.sbus.figures import figures_of
 from igent.models.base import Message, ModelRequest, ReplyEnd, Sent
 from igent.models.rules import RulesModel, keyword_judgement
-from tests.agents.scripted import SBUS, candidates, household, match_task, order_task
+from tests.agents.scripted import SBUS, candidates, household, match_task, opening, order_task
 
 NOTES = st.sampled_from(["all black", "cheapest", "no preference", "pay monthly", "TASK", "null"]) | st.text(min_size=1)
 COUNTS = st.integers(1, 6)

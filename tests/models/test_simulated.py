@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igent.accounting.usage import Usage, estimate_tokens
-from igent.dialogue.prompts import opening, review_text
+from igent.dialogue.prompts import review_text
 from igent.dialogue.replies import ReplyKind, find_answer
 from igent.domain.verify import MatchDecision, MatchTask, OrderDecision, OrderTask, verify_match, verify_order
 from igent.models.base import Message, ModelEvent, ModelRequest, ReplyEnd, Sent
 from igent.models.rules import RulesModel, keyword_judgement
 from igent.models.simulated import CHUNK_TOKENS, LATENCIES, Latency, SimulatedModel
-from tests.agents.scripted import SBUS, match_task, order_task
+from tests.agents.scripted import SBUS, match_task, opening, order_task
 
 HAIKU = Latency(first_token_s=0.70, sigma=0.35, decode_per_s=100, prefill_per_s=20_000)
 INNER = RulesModel(keyword_judgement(SBUS))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from igent.accounting.usage import Usage
 from igent.workflows import RunResult
 from profiles.arms import Arm, Found, unlike, unlike_where_proven
 
@@ -44,7 +45,6 @@ def test_what_both_have_proven_is_held_to_the_letter(
 
 
 def test_input_is_paid_by_how_a_cache_was_used(tmp_path: Path) -> None:
-    used = {"input": 100, "cache_read": 1000, "cache_write": 40, "cache_write_1h": 10}
-    usage = {f"{kind}_tokens": count for kind, count in used.items()}
-    one = Found(arm=Arm(name="any"), result=RunResult(directory=tmp_path, summary={"usage": {**usage}}))
+    used = Usage(input_tokens=100, cache_read_tokens=1000, cache_write_tokens=40, cache_write_1h_tokens=10)
+    one = Found(arm=Arm(name="any"), result=RunResult(directory=tmp_path, summary={"usage": used.as_record()}))
     assert (one.prompts, one.paid, one.hit_rate) == (1150, 270, 1000 / 1150)

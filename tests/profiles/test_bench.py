@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,9 +14,9 @@ import pytest
 from igent.codec import dump
 from profiles.bench import SUITES, measure, record
 from profiles.facts import facts
-from profiles.measure import Measurement, Size, alternately
+from profiles.measure import ROUND_TRIP, Measurement, Size, alternately, effort
 from profiles.outputs import faults
-from profiles.report import COLUMNS, Facts, document, figure, table, with_report
+from profiles.report import Facts, document, tables
 from profiles.runs import launched
 
 NOW_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -56,10 +57,12 @@ RATIOS = {
     "extractor": ["200-byte reply: prefix / extractor", "4,000-byte reply: prefix / extractor"],
     "turn": ["RoundRobinGroupChat / crew", "crew / stream alone"],
     "critic": ["critic calls, when unproven / always", "all calls, when unproven / always"],
-    "phases": ["p50, one after the other / at once", "wall, one after the other / at once"],
+    "phases": [f"{figure} of 4 at a time, one after the other / at once" for figure in ("p50", "wall")],
     "journal": [
-        "durable appends, 256 waiting / 1 waiting",
-        "publishing 20 rows, growing steps / at once",
+        "durable appends / syncs, 256 waiting",
+        f"CPU of 1,000 durable appends, 256 waiting / {ROUND_TRIP}",
+        "publishing 20 rows in growing steps: bytes written / bytes of the rows",
+        f"publishing 20 rows in growing steps: CPU / {ROUND_TRIP}",
     ],
     "startup": [
         "igent --help / bare interpreter",
@@ -86,8 +89,13 @@ RATIOS = {
         "default: wall / limit of its calls",
         *(f"{figure}, naive / {alone} alone" for alone in ALONE for figure in ("wall per registration", "cost")),
     ],
-    "engine": ["CPU per registration / json round trip of the sample offers"],
-    "allocation": ["optimal / balanced", "optimal per registration, at N / at N/10", "placed, optimal / balanced"],
+    "engine": [f"CPU per registration / {ROUND_TRIP}, in its midst"],
+    "allocation": [
+        f"CPU of 1,000 registrations, optimal / {ROUND_TRIP}",
+        f"CPU of 1,000 registrations, balanced / {ROUND_TRIP}",
+        "CPU of one registration, optimal at N / at N/10",
+        "placed, optimal / balanced",
+    ],
     "streams": [
         "CPU per event, model / aiohttp + SSE + orjson",
         "CPU per event, model + calls / aiohttp + SSE + orjson",
@@ -118,12 +126,6 @@ def test_a_suite_compares_what_it_promises_and_tells_nothing_of_whose_machine_it
     assert [words for words in OF_THIS_MACHINE if words in text] == []
 
 
-def test_a_table_has_a_row_for_each_measurement_and_the_promised_columns() -> None:
-    head, _, *rows = table([RATIO, RATIO]).splitlines()
-    assert [cell.strip() for cell in head.split("|")[1:-1]] == [*COLUMNS]
-    assert [row.count("|") for row in rows] == [len(COLUMNS) + 1] * 2
-
-
 def test_asking_the_critic_only_when_unproven_saves_calls(tmp_path: Path) -> None:
     always, unproven = (one.value for one in measure(["critic"], TINY, tmp_path) if one.unit == "calls")
     assert 0 < unproven < always
@@ -142,7 +144,7 @@ def test_facts_name_the_versions_and_no_machine() -> None:
     assert facts(NOW_AT).keys() == {"date", "cores", "load", "system", "python", *packages}
 
 
-def test_a_recorded_bench_is_a_results_file_and_the_readmes_table(tmp_path: Path) -> None:
+def test_a_recorded_bench_is_a_results_file_and_the_readmes_tables(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(README.read_text(encoding="utf-8"), encoding="utf-8")
     record(tmp_path, NOW, [RATIO])
     results = json.loads((tmp_path / "results" / "2026-11-20.json").read_bytes())
@@ -150,27 +152,7 @@ def test_a_recorded_bench_is_a_results_file_and_the_readmes_table(tmp_path: Path
         **NOW,
         "measurements": [{"suite": "load", "what": "one / other", "value": 2.5, "unit": "x", "better": "less"}],
     }
-    assert table([RATIO]) in (tmp_path / "README.md").read_text(encoding="utf-8")
-
-
-def test_a_report_replaces_the_former_one_and_nothing_else() -> None:
-    readme = "before\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n"
-    once = with_report(readme, "new\n")
-    assert once == "before\n<!-- bench: begin -->\nnew\n<!-- bench: end -->\nafter\n"
-    assert with_report(once, "new\n") == once
-
-
-@pytest.mark.parametrize("readme", ["", "<!-- bench: begin -->", "<!-- bench: end --><!-- bench: begin -->"])
-def test_a_readme_without_markers_is_refused(readme: str) -> None:
-    with pytest.raises(ValueError, match="bench: begin"):
-        with_report(readme, "new\n")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0123456, "0.0123"), (7, "7"), (12.345, "12.3"), (99.96, "100"), (101542.4, "101,542")]
-)
-def test_a_figure_has_three_digits_and_never_an_exponent(value: float, text: str) -> None:
-    assert figure(value) == text
+    assert tables([RATIO]) in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
 def test_what_is_compared_takes_turns_and_has_three_at_least() -> None:
@@ -183,6 +165,25 @@ def test_the_best_call_counts() -> None:
     waits = iter([30_000, 0, 30_000])
     (best,) = alternately([lambda: sum(range(next(waits) * 10))], seconds=0)
     assert best < 0.001
+
+
+def test_the_round_trips_that_are_made_in_the_midst_of_a_work_are_not_its_own() -> None:
+    assert effort(lambda: None).cpu_s < 0.007  # of ten milliseconds or more; a tick of the kernel's takes four
+
+
+def test_work_is_told_for_one_time_of_several() -> None:
+    calls: list[str] = []
+    once, often = (effort(lambda: calls.append(str(sum(range(600_000)))), times=times) for times in (1, 10))
+    assert len(calls) == 5 * 11
+    assert often.round_trips < 5 * once.round_trips
+
+
+def test_work_that_fails_leaves_no_round_trips_behind() -> None:
+    former = signal.getsignal(signal.SIGPROF)
+    with pytest.raises(ZeroDivisionError):
+        effort(lambda: 1 // 0)
+    assert signal.getsignal(signal.SIGPROF) == former
+    assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
 
 
 @pytest.fixture

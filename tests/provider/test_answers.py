@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from igent.dialogue.prompts import opening, review_text
+from igent.dialogue.prompts import review_text
 from igent.dialogue.replies import ReplyKind, find_answer
 from igent.domain.verify import MatchDecision
-from tests.agents.scripted import SBUS, match_task, order_task
+from tests.agents.scripted import SBUS, match_task, opening, order_task
 from tests.provider.answers import Verbosity, answer_to, dressed
 from tests.provider.bodies import asking, block
 from tests.provider.prompt import tokens_of

@@ -23,6 +23,7 @@ class Host:
         self.runner, self.folder = asyncio.Runner(), folder
         self.provider, self.lives = self.runner.run(_provider()), 0
         self.directory = folder / "run-0"
+        self.directory.mkdir()
 
     def open(self) -> Process:
         self._work: asyncio.Queue[tuple[Work, asyncio.Future[None]]] = self.runner.run(_queue())

@@ -104,7 +104,7 @@ class Trial:
         projection = Projection(self.session.inputs.ledger(), lambda _name, _row: None, prices=self.session.prices)
         journal = self._journal(folder, projection)
         async with journal:
-            outputs = Outputs(folder / "run", arrays=ARRAYS, lines=LINES)
+            outputs = Outputs(folder, arrays=ARRAYS, lines=LINES)
             publisher, halt = Publisher(journal, projection, outputs, flush_every=1), Halt()
             gate = Gate(concurrency=2, halt=halt)
             flaky, model = self._model(publisher, projection, gate, halt)

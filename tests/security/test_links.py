@@ -14,10 +14,10 @@ from igent.store.scan import scan
 from igent.workflows import RunOptions
 from igent.workflows.begun import require_finished
 from igent.workflows.explain import explain
-from igent.workflows.review import Deciding, review
+from igent.workflows.review import Deciding
 from igent.workflows.verify import AuditFiles, audit_files
 from igent.workflows.whatif import what_if
-from tests.workflows.runs import AS_OF, SAMPLE, Setup, bytes_of, quick
+from tests.workflows.runs import AS_OF, SAMPLE, Setup, bytes_of, quick, review
 
 
 @pytest.fixture(scope="module")

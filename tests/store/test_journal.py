@@ -138,7 +138,7 @@ async def test_a_torn_tail_is_cut_off_and_the_journal_goes_on(path: Path) -> Non
     put(path, whole + whole[len(MAGIC) : -1])
     recovery = Recovery(path)
     assert len(list(recovery)) == 2
-    assert (recovery.torn_bytes, content(path)) == (len(whole) - len(MAGIC) - 1, whole)
+    assert content(path) == whole
     await write(path, 2)
     assert numbers(path) == [0, 1, 2]
 

@@ -109,13 +109,24 @@ class Inputs:
         return [Bundle(f"o{number}", s, b) for number, (s, b) in enumerate(found, start=1)] if kinds else []
 
     def candidates(self, household: Row) -> list[Bundle]:
-        """The offers that the household may be given."""
-        return [bundle for bundle in self.bundles(household) if all(bundle.cells(household))]
+        """The offers that the household may be given: found once for all that want the same in the same place."""
+        which = _area(household), *wants_of(household), _flag(household)
+        if which not in self._candidates:
+            self._candidates[which] = [one for one in self.bundles(household) if all(one.cells(household))]
+        return self._candidates[which]
+
+    @cached_property
+    def _candidates(self) -> dict[tuple[object, ...], list[Bundle]]:
+        return {}
 
     def serving(self, household: Row) -> list[Row]:
         """The suppliers that serve its ZIP code."""
-        area = str(household["Contact_Zip"]).strip().zfill(5)
-        return [s for s in self.suppliers if area in {str(one).strip().zfill(5) for one in s["ServiceAreas"]}]
+        area = _area(household)
+        return [s for s, areas in zip(self.suppliers, self._areas, strict=True) if area in areas]
+
+    @cached_property
+    def _areas(self) -> list[set[str]]:
+        return [{str(one).strip().zfill(5) for one in s["ServiceAreas"]} for s in self.suppliers]
 
     def at(self, pointer: str) -> Any:
         """What a source pointer leads to. Raises `LookupError` where it leads nowhere."""
@@ -156,6 +167,10 @@ def _products(supplier: Row, kind: str) -> Iterator[tuple[str, Row]]:
     for index, product in enumerate(supplier["Offers"]):
         if product["ProductType"] == kind:
             yield f"{supplier['place']}/Offers/{index}", product
+
+
+def _area(household: Row) -> str:
+    return str(household["Contact_Zip"]).strip().zfill(5)
 
 
 def _flag(household: Row) -> bool:

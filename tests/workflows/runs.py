@@ -15,6 +15,7 @@ import pytest
 
 from igent.store.journal import Journal, Recovery
 from igent.workflows import Control, Halt, Pace, Rim, RunOptions, RunResult, make_settings, resume, start
+from igent.workflows.review import Deciding, apply
 from igent.workflows.settings import GRACE_S
 from tests.reliability.disks import Quick
 from tests.workflows.inputs import Inputs
@@ -34,6 +35,7 @@ __all__ = [
     "quick",
     "records_of",
     "registrations",
+    "review",
     "rewritten",
     "rows_of",
     "stopping",
@@ -131,6 +133,11 @@ def counts_of(result: RunResult) -> dict[str, int]:
     """The six numbers of `run.json`, those above 0."""
     counts = cast("dict[str, int]", result.summary["counts"])
     return {kind: count for kind, count in counts.items() if count}
+
+
+def review(directory: Path, deciding: Deciding, *, rim: Rim) -> None:
+    """Apply decisions to a finished run and publish its files."""
+    asyncio.run(apply(directory, deciding, rim=rim))
 
 
 def rows_of(result: RunResult, name: str) -> list[dict[str, Any]]:

@@ -15,10 +15,10 @@ from igent.dialogue.prompts import read_shown
 from igent.domain.reviews import Action, Choice
 from igent.models.base import ModelEvent, ModelRequest, ReplyEnd, Sent
 from igent.workflows import Pace, RunResult
-from igent.workflows.review import Deciding, review
+from igent.workflows.review import Deciding
 from tests.adversarial.colluding import opening_of
 from tests.adversarial.judged import judged
-from tests.workflows.runs import SAMPLE, Setup, quick, registrations, rewritten, write
+from tests.workflows.runs import SAMPLE, Setup, quick, registrations, review, rewritten, write
 
 # One household each; what the critic says of it is in its note.
 NOTES = (None, "fine with it", "rather another one", "stay with it", "stay with this", "who knows")

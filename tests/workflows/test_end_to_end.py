@@ -38,6 +38,18 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+@pytest.fixture(scope="module")
+def ruled(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """The sample data by the rules; read only."""
+    return Setup().run(tmp_path_factory.mktemp("ruled") / "run")
+
+
+@pytest.fixture(scope="module")
+def mocked(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """The sample data by the mock; read only."""
+    return Setup().run(tmp_path_factory.mktemp("mocked") / "run", model="mock")
+
+
 def with_rows(folder: Path, rows: Iterable[object], name: str = "registrations.json") -> Inputs:
     return replace(SAMPLE, registrations=write(folder / name, [*rows]))
 
@@ -71,10 +83,9 @@ def test_rules_leave_every_note_to_a_person(out: Path) -> None:
     assert check(out, SAMPLE) == []
 
 
-def test_matches_of_rules_are_all_proven_and_not_simulated(out: Path) -> None:
-    result = Setup().run(out)
-    assert {row["judgement"] for row in rows_of(result, "matches.json")} == {"proven"}
-    assert not any("simulated" in order for order in rows_of(result, "pos.json"))
+def test_matches_of_rules_are_all_proven_and_not_simulated(ruled: RunResult) -> None:
+    assert {row["judgement"] for row in rows_of(ruled, "matches.json")} == {"proven"}
+    assert not any("simulated" in order for order in rows_of(ruled, "pos.json"))
 
 
 @pytest.mark.parametrize("constellation", CONSTELLATIONS)
@@ -161,12 +172,12 @@ def test_no_optimization_changes_an_outcome(tmp_path: Path, switch: str) -> None
     assert found[0] == found[1]
 
 
-def test_capacity_is_in_no_prompt(tmp_path: Path) -> None:
+def test_capacity_is_in_no_prompt(tmp_path: Path, ruled: RunResult) -> None:
     document = json.loads(SAMPLE.offers.read_text())
     for supplier in document["SupplierOffers"]:
         supplier |= {"Capacity": 3, "Used": 1}
     tight = replace(SAMPLE, offers=write(tmp_path / "offers.json", document))
-    runs = [Setup(inputs=one).run(tmp_path / name) for one, name in ((SAMPLE, "wide"), (tight, "tight"))]
+    runs = [ruled, Setup(inputs=tight).run(tmp_path / "tight")]
     wide, narrow = (
         [[(reply["agent"], reply["request"]) for reply in line["replies"]] for line in rows_of(run, "audit.jsonl")]
         for run in runs
@@ -194,26 +205,22 @@ def test_reviews_can_keep_their_places(out: Path) -> None:
     assert check(out, held) == []
 
 
-def test_reviews_hold_no_places_unless_asked(out: Path) -> None:
-    result = Setup().run(out)
-    used = sum(one["used"] - one["used_before"] for one in rows_of(result, "capacity.json"))
-    assert used == counts_of(result)["matched"]
+def test_reviews_hold_no_places_unless_asked(ruled: RunResult) -> None:
+    used = sum(one["used"] - one["used_before"] for one in rows_of(ruled, "capacity.json"))
+    assert used == counts_of(ruled)["matched"]
 
 
-def test_strict_judgement_sends_the_plausible_to_review(tmp_path: Path) -> None:
-    lenient, strict = (
-        Setup().run(tmp_path / str(value), model="mock", strict_judgement=value) for value in (False, True)
-    )
-    plausible = {m["registration_id"] for m in rows_of(lenient, "matches.json") if m["judgement"] == "plausible"}
+def test_strict_judgement_sends_the_plausible_to_review(out: Path, mocked: RunResult) -> None:
+    strict = Setup().run(out, model="mock", strict_judgement=True)
+    plausible = {m["registration_id"] for m in rows_of(mocked, "matches.json") if m["judgement"] == "plausible"}
     sent = {r["registration_id"] for r in rows_of(strict, "review.json") if r["codes"] == ["judgement-plausible"]}
     assert plausible
     assert plausible == sent
-    assert check(strict.directory, SAMPLE) == []
+    assert check(out, SAMPLE) == []
 
 
-def test_a_plausible_match_quotes_the_note_it_relies_on(out: Path) -> None:
-    result = Setup().run(out, model="mock")
-    reasons = {row["registration_id"]: row["reason"] for row in rows_of(result, "matches.json")}
+def test_a_plausible_match_quotes_the_note_it_relies_on(mocked: RunResult) -> None:
+    reasons = {row["registration_id"]: row["reason"] for row in rows_of(mocked, "matches.json")}
     assert "lowest price" in reasons["SPUS10008"]
 
 
@@ -227,12 +234,11 @@ def test_capacity_goes_on_from_an_earlier_run(tmp_path: Path) -> None:
     assert check(result.directory, second) == []
 
 
-def test_two_runs_in_a_row_give_what_one_would(tmp_path: Path) -> None:
-    whole = Setup().run(tmp_path / "whole")
+def test_two_runs_in_a_row_give_what_one_would(tmp_path: Path, ruled: RunResult) -> None:
     first = Setup(inputs=replace(SAMPLE, max_items=50)).run(tmp_path / "first")
     rest = replace(with_rows(tmp_path, registrations()[50:]), capacity=first.directory / "capacity.json")
     second = Setup(inputs=rest).run(tmp_path / "second")
-    assert rows_of(whole, "matches.json") == rows_of(first, "matches.json") + rows_of(second, "matches.json")
+    assert rows_of(ruled, "matches.json") == rows_of(first, "matches.json") + rows_of(second, "matches.json")
 
 
 def test_every_row_of_a_repeated_id_is_rejected(tmp_path: Path, out: Path) -> None:
@@ -280,13 +286,13 @@ def test_a_bad_offer_is_named_with_its_place(tmp_path: Path, out: Path, field: s
     assert not out.exists()
 
 
-def test_json_lines_give_the_same_outcomes_as_an_array(tmp_path: Path) -> None:
+def test_json_lines_give_the_same_outcomes_as_an_array(tmp_path: Path, out: Path, ruled: RunResult) -> None:
     lines = with_rows(tmp_path, registrations(), "registrations.jsonl")
-    runs = [Setup(inputs=one).run(tmp_path / name) for one, name in ((SAMPLE, "array"), (lines, "lines"))]
+    result = Setup(inputs=lines).run(out)
     same = ("matches.json", "pos.json", "capacity.json")
-    assert bytes_of(runs[0].directory, same) == bytes_of(runs[1].directory, same)
-    assert counts_of(runs[0]) == counts_of(runs[1])
-    assert check(runs[1].directory, lines) == []
+    assert bytes_of(out, same) == bytes_of(ruled.directory, same)
+    assert counts_of(result) == counts_of(ruled)
+    assert check(out, lines) == []
 
 
 def test_a_line_that_is_no_json_is_that_rows_rejection(tmp_path: Path, out: Path) -> None:
@@ -335,9 +341,8 @@ def test_a_directory_that_holds_a_run_is_left_alone(out: Path) -> None:
     assert bytes_of(out) == before
 
 
-def test_the_log_names_no_household_that_did_not_fail(out: Path) -> None:
-    Setup().run(out, model="mock")
-    log = (out / "run.log").read_text()
+def test_the_log_names_no_household_that_did_not_fail(mocked: RunResult) -> None:
+    log = (mocked.directory / "run.log").read_text()
     events = [json.loads(line)["event"] for line in log.splitlines()]
     assert [one for one in events if one != "warning"] == ["started", "finished"]  # a busy machine is warned of
     assert "SPUS" not in log

@@ -85,6 +85,21 @@ def test_a_note_is_quoted_from_the_input_and_where_it_stands_is_told(run: Path) 
     assert not any(NOTE in path.read_text("utf-8", "replace") for path in run.iterdir())
 
 
+def test_all_that_models_may_see_of_a_household_is_told_also_where_it_wrote_no_note(run: Path) -> None:
+    settled, noted = (story(run, name)["registration"]["facts"] for name in (MATCHED, REVIEWED))
+    assert settled == {
+        "zip": "52932",
+        "wants": {"Solar": 39},
+        "Contact_state": "IA",
+        "Contact_Utility": "Two Rivers Electric",
+        "Product_RoofPitch": "Inclined",
+        "Product_RoofOrientation": "South",
+        "Product_HomeSize": "LargerThan2800Ft",
+        "Product_NumberOfStories": 2,
+    }
+    assert settled.keys() == noted.keys()
+
+
 def test_a_review_tells_its_codes_in_words(run: Path) -> None:
     assert "  undecided: the model could not tell from the note what is wanted" in story_lines(story(run, REVIEWED))
 

@@ -7,9 +7,10 @@ from datetime import date
 import pytest
 
 from igent import codec
+from igent.domain.orders import unsourced
 from igent.domain.records import Json
 from igent.workflows import Pace, Rim, make_settings
-from igent.workflows.fingerprint import Fingerprints, unsourced
+from igent.workflows.fingerprint import Fingerprints
 from igent.workflows.plan import plan_rows
 from igent.workflows.session import prepare
 

@@ -26,11 +26,22 @@ from igent.story.lines import story_lines
 from igent.workflows import Pace, Rim, RunResult
 from igent.workflows.begun import unfinished
 from igent.workflows.explain import explain
-from igent.workflows.review import Case, Deciding, review
+from igent.workflows.review import Case, Deciding
 from igent.workflows.whatif import what_if
 from tests.adversarial.judged import judged
 from tests.workflows.inputs import Inputs
-from tests.workflows.runs import OUTCOMES, SAMPLE, Setup, bytes_of, counts_of, quick, records_of, rewritten, rows_of
+from tests.workflows.runs import (
+    OUTCOMES,
+    SAMPLE,
+    Setup,
+    bytes_of,
+    counts_of,
+    quick,
+    records_of,
+    review,
+    rewritten,
+    rows_of,
+)
 from tests.workflows.test_since import Blip, changed
 from tests.workflows.test_together import offering, scarce_setup
 from tests.workflows.test_verify import audited

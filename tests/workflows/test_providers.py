@@ -11,6 +11,7 @@ import pytest
 
 from igent.errors import InputError, OptionError
 from igent.workflows import Pace, Rim, RunResult, make_settings
+from igent.workflows.providers import company_s
 from igent.workflows.session import prepare
 from tests.workflows.checker import check
 from tests.workflows.runs import (
@@ -175,3 +176,7 @@ def test_each_agent_asks_the_model_that_it_names(tmp_path: Path) -> None:
     assert [(one["agent"], one["model"]) for one in agents] == [("matcher", "rules"), ("matcher2", "mock")]
     assert [*providers["gates"]] == ["rules", "mock"]
     assert all(gate["concurrency"]["highest"] for gate in providers["gates"].values())
+
+
+def test_an_only_registration_waits_for_nobody() -> None:
+    assert (company_s(1), company_s(2)) == (0.0, 0.025)

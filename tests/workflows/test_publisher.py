@@ -74,7 +74,9 @@ async def bench(directory: Path, *, flush_every: int = 5) -> AsyncIterator[Bench
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    return tmp_path / "run"
+    directory = tmp_path / "run"
+    directory.mkdir()
+    return directory
 
 
 async def test_nothing_is_folded_before_it_is_durable(run: Path) -> None:

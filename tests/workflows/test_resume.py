@@ -16,6 +16,7 @@ from tests.workflows.checker import check
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import AS_OF, OUTCOMES, SAMPLE, Setup, bytes_of, counts_of, many, quick, rows_of, write
 
+FEW = replace(SAMPLE, max_items=12)
 # Hundreds of times what it takes to make a reply durable and commit its registration.
 _WRITTEN_DOWN_S = 0.5
 
@@ -65,6 +66,20 @@ def cut_off(out: Path, *, after: int) -> RunResult:
     """A run that an outage stops after that many waits: one call at a time, so that none ends after it."""
     setup = Setup(rim=replace(quick, sleep=Outage(after=after).sleep))
     return setup.run(out, pace=Pace(concurrency=1), model="mock", mock_latency="haiku", mock_errors=0.2)
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """The sample data after an outage when most was answered, gone on with to the end; read only."""
+    out = tmp_path_factory.mktemp("late") / "run"
+    cut_off(out, after=256)
+    return Setup().resume(out)
+
+
+@pytest.fixture(scope="module")
+def dozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of twelve in one go; read only."""
+    return Setup(inputs=FEW).run(tmp_path_factory.mktemp("dozen") / "run", model="mock", mock_errors=0.2).directory
 
 
 def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(out: Path, plenty: Inputs, whole: RunResult) -> None:
@@ -137,20 +152,17 @@ def test_a_cancelled_run_loses_nothing(out: Path, plenty: Inputs, whole: RunResu
     assert bytes_of(out) == bytes_of(whole.directory)
 
 
-def test_no_paid_reply_is_asked_for_again(out: Path, sample: RunResult) -> None:
-    cut_off(out, after=256)
-    last = Setup().resume(out)
-    calls: Any = last.summary["calls"]
+def test_no_paid_reply_is_asked_for_again(late: RunResult, sample: RunResult) -> None:
+    calls: Any = late.summary["calls"]
     once: Any = sample.summary["calls"]
     assert calls["replayed"] > 0
     assert (calls["matcher"], calls["critic"]) == (once["matcher"], once["critic"])
-    asked = [[reply["request"] for reply in line["replies"]] for line in rows_of(last, "audit.jsonl")]
+    asked = [[reply["request"] for reply in line["replies"]] for line in rows_of(late, "audit.jsonl")]
     assert all(len(requests) == len({*requests}) for requests in asked)
 
 
-def test_every_paid_call_is_counted_by_the_end(out: Path, sample: RunResult) -> None:
-    cut_off(out, after=256)
-    paid: Any = Setup().resume(out).summary["usage"]
+def test_every_paid_call_is_counted_by_the_end(late: RunResult, sample: RunResult) -> None:
+    paid: Any = late.summary["usage"]
     once: Any = sample.summary["usage"]
     assert paid["input_tokens"] >= once["input_tokens"]
     assert paid["output_tokens"] >= once["output_tokens"]
@@ -219,17 +231,15 @@ def test_a_directory_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", range(1, 11))
-def test_a_journal_cut_short_anywhere_is_gone_on_from(tmp_path: Path, out: Path, part: int) -> None:
-    few = replace(SAMPLE, max_items=12)
-    whole = Setup(inputs=few).run(tmp_path / "whole", model="mock", mock_errors=0.2)
-    shutil.copytree(whole.directory, out)
+def test_a_journal_cut_short_anywhere_is_gone_on_from(dozen: Path, out: Path, part: int) -> None:
+    shutil.copytree(dozen, out)
     journal = (out / "journal").read_bytes()
     header = 3_000  # a crash that early leaves no run to go on with
     (out / "journal").write_bytes(journal[: header + (len(journal) - header) * part // 11])
-    last = Setup(inputs=few).resume(out)
+    last = Setup(inputs=FEW).resume(out)
     assert last.stopped is None
-    assert bytes_of(out) == bytes_of(whole.directory)
-    assert check(out, few) == []
+    assert bytes_of(out) == bytes_of(dozen)
+    assert check(out, FEW) == []
 
 
 def test_a_journal_changed_in_its_middle_is_refused(out: Path) -> None:

@@ -16,10 +16,10 @@ from igent.models.base import ModelEvent, ModelRequest, Sent
 from igent.story.lines import story_lines
 from igent.workflows import Rim
 from igent.workflows.explain import explain
-from igent.workflows.review import Case, Deciding, review
+from igent.workflows.review import Case, Deciding
 from tests.adversarial.judged import judged
 from tests.workflows.inputs import Inputs
-from tests.workflows.runs import SAMPLE, Setup, bytes_of, quick, records_of, registrations, rewritten, write
+from tests.workflows.runs import SAMPLE, Setup, bytes_of, quick, records_of, registrations, review, rewritten, write
 
 # Of the sample on the mock, where judgements go to a person: two with a proposal, one without candidates, and one that
 # nothing was proposed for.

@@ -20,7 +20,7 @@ from igent.store.journal import Recovery
 from igent.story.lines import story_lines
 from igent.workflows import Pace, Rim, RunResult
 from igent.workflows.explain import explain
-from igent.workflows.review import Deciding, review
+from igent.workflows.review import Deciding
 from tests.workflows.inputs import Inputs
 from tests.workflows.runs import (
     OUTCOMES,
@@ -31,6 +31,7 @@ from tests.workflows.runs import (
     quick,
     records_of,
     registrations,
+    review,
     rewritten,
     rows_of,
     write,

@@ -7,9 +7,9 @@ import pytest
 
 from igent.domain.outcomes import Outcome
 from igent.domain.reviews import Choice
-from igent.workflows.review import Case, Deciding, review
+from igent.workflows.review import Case, Deciding
 from igent.workflows.verify import AuditFiles, audit_files
-from tests.workflows.runs import AS_OF, SAMPLE, Setup, quick, write
+from tests.workflows.runs import AS_OF, SAMPLE, Setup, quick, review, write
 
 
 def decided(run: Path, *, to: str) -> int:

@@ -47,7 +47,7 @@ async def bench(folder: Path, model: ChatModel) -> AsyncIterator[Bench]:
     session = await prepare(make_settings("p1m1_p2m2", {}, as_of=AS_OF), Pace(), Rim())
     planned = await anext(plan_rows(session.inputs, session.survey, session.settings))
     async with Journal.create(folder / "journal") as journal:
-        outputs, halt = Outputs(folder / "run", arrays=ARRAYS, lines=LINES), Halt()
+        outputs, halt = Outputs(folder, arrays=ARRAYS, lines=LINES), Halt()
         projection = Projection(session.inputs.ledger(), outputs.add, prices=session.prices)
         publisher = Publisher(journal, projection, outputs, flush_every=1)
         yield Bench(Worker(session, publisher, projection, model=model, halt=halt), planned, halt, folder / "journal")

@@ -19,7 +19,7 @@ from igent.markets.enuk.names import (
     variant,
 )
 from igent.markets.fields import Fields
-from igent.markets.rows import PRIVATE, SHARED, facts_of, fields_of, note_of, withdrawn
+from igent.markets.rows import PRIVATE, SHARED, check_note, facts_of, fields_of, note_of, withdrawn
 
 __all__ = ["MASKS", "PRIVATE_FIELDS", "REGISTRATION_FIELDS", "read_registration"]
 
@@ -43,11 +43,13 @@ MASKS: tuple[Mask, ...] = (
 )
 
 
-def read_registration(row: Json, *, pointer: str) -> Registration:
-    """One row of the registrations file. Raises `FieldError`."""
+def read_registration(row: Json, *, pointer: str, brief: bool = False) -> Registration:
+    """One row of the registrations file, a `brief` one without note and facts. Raises `FieldError`."""
     fields = fields_of(row, pointer=pointer)
     payment = choice(fields, "Product_PaymentMethod", PAYMENTS)
-    note, note_problem = note_of(fields, MASKS)
+    if brief:
+        check_note(fields)
+    note, note_problem = (None, None) if brief else note_of(fields, MASKS)
     return Registration(
         id=fields.identifier("RegistrationNumber"),
         campaign=fields.maybe_text("CampaignName") or "",
@@ -58,7 +60,7 @@ def read_registration(row: Json, *, pointer: str) -> Registration:
         payment_method=payment,
         note=note,
         note_problem=note_problem,
-        facts=facts_of(fields, _FACTS, MASKS),
+        facts={} if brief else facts_of(fields, _FACTS, MASKS),
     )
 
 

@@ -7,7 +7,7 @@ import re
 from igent.domain.notes import Mask
 from igent.domain.records import Json, Registration, Want
 from igent.markets.fields import Fields
-from igent.markets.rows import PRIVATE, SHARED, facts_of, fields_of, note_of, withdrawn
+from igent.markets.rows import PRIVATE, SHARED, check_note, facts_of, fields_of, note_of, withdrawn
 from igent.markets.sbus.yields import yield_of
 
 __all__ = ["MASKS", "PRIVATE_FIELDS", "REGISTRATION_FIELDS", "read_registration"]
@@ -47,12 +47,14 @@ MASKS: tuple[Mask, ...] = ((re.compile(r"(?<=\b\d{5})-\d{4}\b"), ""),)
 _ZIP = re.compile(r"([0-9]{1,5})(?:-[0-9]{4})?")
 
 
-def read_registration(row: Json, *, pointer: str) -> Registration:
-    """One row of the registrations file. Raises `FieldError`."""
+def read_registration(row: Json, *, pointer: str, brief: bool = False) -> Registration:
+    """One row of the registrations file, a `brief` one without note and facts. Raises `FieldError`."""
     fields = fields_of(row, pointer=pointer)
     wants = _wants(fields)
-    note, note_problem = note_of(fields)
-    facts = facts_of(fields, _FACTS)
+    if brief:
+        check_note(fields)
+    note, note_problem = (None, None) if brief else note_of(fields)
+    facts = {} if brief else facts_of(fields, _FACTS)
     return Registration(
         id=fields.identifier("RegistrationNumber"),
         campaign=fields.maybe_text("CampaignName") or "",
@@ -82,4 +84,4 @@ def _wants(fields: Fields) -> tuple[Want, ...]:
     panels = own if own is not None else fields.maybe_count("Proposal_OptimalAmountOfPanels")
     batteries = fields.maybe_count("Proposal_OptimalAmountOfBatteries")
     counts = (("Solar", panels), ("Battery", batteries))
-    return tuple(Want(product_type=kind, quantity=count) for kind, count in counts if count)
+    return tuple([Want(product_type=kind, quantity=count) for kind, count in counts if count])

@@ -42,24 +42,31 @@ YIELDS = {
     },
 }
 
+_DECIDING = ("Contact_state", "Product_RoofPitch", "Product_RoofOrientation")
 _STATES = {"IA", "MN"}
 _UNCERTAINTY = "10 % over many years, 20 % in a single year"
 _SOURCE = "PVWatts version 5 (https://docs.nlr.gov/docs/fy14osti/62641.pdf) over the TMY3 of Rochester, MN"
 
 
-def yield_of(facts: Facts) -> Yield | str:
-    """The yield of a registration's roof; the name of the fact that is missing for it, or that the table has not."""
-    names = ("Contact_state", "Product_RoofPitch", "Product_RoofOrientation")
-    state, pitch, orientation = (str(facts.get(name)) for name in names)
-    if state not in _STATES:
-        return "state"
-    if pitch not in YIELDS:
-        return "roof_pitch"
-    if orientation not in YIELDS[pitch]:
-        return "roof_orientation"
-    return Yield(
-        kwh_per_kwp=YIELDS[pitch][orientation],
+_ROOFS = {
+    (state, pitch, orientation): Yield(
+        kwh_per_kwp=kwh,
         facts={"state": state, "roof_pitch": pitch, "roof_orientation": orientation},
         uncertainty=_UNCERTAINTY,
         source=_SOURCE,
     )
+    for state in sorted(_STATES)
+    for pitch, by_orientation in YIELDS.items()
+    for orientation, kwh in by_orientation.items()
+}
+
+
+def yield_of(facts: Facts) -> Yield | str:
+    """The yield of a registration's roof; the name of the fact that is missing for it, or that the table has not."""
+    state, pitch, orientation = map(str, map(facts.get, _DECIDING))
+    found = _ROOFS.get((state, pitch, orientation))
+    if found is not None:
+        return found
+    if state not in _STATES:
+        return "state"
+    return "roof_orientation" if pitch in YIELDS else "roof_pitch"

@@ -1,21 +1,58 @@
-"""What an order says of how an incentive was judged, and the words of the incentives file that this rests on."""
+"""The incentives that an order names: known, current, for this household, and judged on words of the input."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
 
-from igent.audit.claims import Found
+from igent.audit.case import Case
+from igent.audit.claims import Claim, Found
 from igent.audit.findings import Finding, differs
 from igent.audit.lines import placeless
 from igent.domain.grounds import Ground
-from igent.domain.incentives import Incentive
+from igent.domain.incentives import Incentive, Standing, standing
 from igent.domain.orders import Grant
+from igent.domain.records import Json, Registration, Supplier
 from igent.domain.verify import Ruling
 
-__all__ = ["ground_in", "judged_findings", "ruling_in", "undecided_findings"]
+__all__ = [
+    "excluded",
+    "ground_in",
+    "judged_findings",
+    "ruling_in",
+    "subsidy_findings",
+    "undecided_findings",
+    "unknown",
+]
 
 _PARTS = ("name", "basis", "source", "judgement", "cited", "amount_stated")
+
+
+def subsidy_findings(claim: Claim, registration: Registration, _supplier: Supplier, case: Case) -> Iterator[Finding]:
+    """The `eligible_subsidies` of a flat order: ids or names, of which one incentive has to be for the household."""
+    for entry in claim.row.get("eligible_subsidies").items():
+        named = [one for one in case.incentives.values() if entry.text in (one.id, one.name)]
+        standings = [standing(incentive, registration, case.as_of) for incentive in named]
+        if not standings:
+            yield unknown(entry, registration, case)
+        elif all(one.kind == "excluded" for one in standings):
+            expired = [one for one in standings if one.reason == "expired"]
+            yield excluded((expired or standings)[0], entry, registration, case)
+
+
+def unknown(entry: Found, registration: Registration, case: Case) -> Finding:
+    """An incentive that no input names, with the one that may be meant."""
+    meant = case.alike.maybe_meant(entry.value)
+    places = [case.incentive_names[meant].source] if meant else []
+    return differs("incentive-unknown", meant, entry, registration.id, *places)
+
+
+def excluded(found: Standing, entry: Found, registration: Registration, case: Case) -> Finding:
+    """An incentive that is over, or for others."""
+    if found.reason == "expired":
+        expected: Json = f"until {found.incentive.ends}, not on {case.as_of}"
+        return differs("incentive-expired", expected, entry, registration.id, found.incentive.source)
+    return differs("incentive-not-eligible", found.reason, entry, registration.id, found.incentive.source)
 
 
 def ruling_in(entry: Found | None) -> Ruling:
