@@ -7,12 +7,15 @@ from typing import NamedTuple
 import pytest
 
 import igent
-from profiles.hotspots import Share, hotspots, owner, place
+from profiles.hotspots import Share, hotspots, inside, owner, place
+
+HERE = (lambda: None).__code__
 
 
 class Entry(NamedTuple):
     code: CodeType | str
     inlinetime: float
+    totaltime: float = 0.0
 
 
 def test_shares_are_of_all_own_time_but_that_of_waiting() -> None:
@@ -23,6 +26,12 @@ def test_shares_are_of_all_own_time_but_that_of_waiting() -> None:
 
 def code_of(path: str) -> CodeType:
     return (lambda: None).__code__.replace(co_filename=path, co_qualname="f")
+
+
+def test_what_a_function_calls_is_inside_of_it() -> None:
+    poll = Entry("<method 'poll' of 'select.epoll' objects>", 90.0, 90.0)
+    entries = [poll, Entry(HERE, 1.0, 3.0), Entry("<built-in method len>", 2.0, 2.0), Entry("<other>", 1.0, 4.0)]
+    assert inside(entries, HERE) == 75.0
 
 
 @pytest.mark.parametrize(
