@@ -8,7 +8,7 @@ from shutil import rmtree
 
 from profiles.measure import Measurement, Size
 from profiles.outputs import faults
-from profiles.runs import AS_OF, Spent, generated, launched
+from profiles.runs import Spent, generated, launched, simulating
 
 __all__ = ["load"]
 
@@ -37,9 +37,7 @@ def load(size: Size, scratch: Path) -> list[Measurement]:
 def _measured(scratch: Path, count: int) -> tuple[Spent, list[str]]:
     """What a run takes and what is wrong with its output, of which nothing is left: a million takes 12 GB."""
     inputs, out = generated(scratch / "input", count), scratch / "out"
-    files = [word for role, path in inputs.items() for word in (f"--{role}", str(path))]
-    fixed = ["--mock", "--quiet", "--as-of", AS_OF.isoformat()]
-    spent = launched(["-m", "igent.workflows", "p1m1m2c", *files, *fixed, "--out", str(out)])
+    spent = launched(simulating("p1m1m2c", inputs, out))
     wrong = faults(out, count)
     rmtree(scratch)
     return spent, wrong

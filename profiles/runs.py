@@ -16,7 +16,19 @@ from typing import Final, Unpack, cast
 from data.generate import main as generate
 from igent.workflows import Control, Inputs, Pace, Rim, RunOptions, RunResult, make_settings, start
 
-__all__ = ["AS_OF", "Command", "MODEL", "Spent", "calling", "counted", "generated", "launched", "run", "timed"]
+__all__ = [
+    "AS_OF",
+    "Command",
+    "MODEL",
+    "Spent",
+    "calling",
+    "counted",
+    "generated",
+    "launched",
+    "run",
+    "simulating",
+    "timed",
+]
 
 # The sample incentives are current then; with another day, other ones are listed and another amount of work is done.
 AS_OF: Final = date(2026, 3, 31)
@@ -91,6 +103,15 @@ def launched(command: Command, *, core: int | None = None) -> Spent:
 
 def calling(constellation: str, inputs: Inputs, out: Path, *, url: str) -> Command:
     """The command line of a run that calls a small model at a URL and keeps its replies nowhere else."""
+    return _command(constellation, inputs, out, ["--model", MODEL, "--base-url", url, "--no-cache"])
+
+
+def simulating(constellation: str, inputs: Inputs, out: Path) -> Command:
+    """The command line of a run with the mock that answers at once."""
+    return _command(constellation, inputs, out, ["--mock"])
+
+
+def _command(constellation: str, inputs: Inputs, out: Path, model: Command) -> Command:
     files = [word for role, path in inputs.items() for word in (f"--{role}", str(path))]
-    fixed = ["--model", MODEL, "--base-url", url, "--no-cache", "--quiet", "--as-of", AS_OF.isoformat()]
-    return ["-m", "igent", "run", constellation, *files, *fixed, "--out", str(out)]
+    fixed = ["--quiet", "--as-of", AS_OF.isoformat(), "--out", str(out)]
+    return ["-m", "igent", "run", constellation, *files, *model, *fixed]
