@@ -10,7 +10,7 @@ Times are whole microseconds on the caller's monotonic clock, which tells second
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Literal, NamedTuple, TypeAlias, cast
 
@@ -22,7 +22,6 @@ __all__ = [
     "Span",
     "SpanRow",
     "Timeline",
-    "ancestors",
     "recording",
     "span",
     "span_rows",
@@ -93,7 +92,7 @@ _Place: TypeAlias = tuple[Timeline, int]  # the index of the span under which ot
 _current: ContextVar[_Place | None] = ContextVar("igent_timing_place", default=None)
 
 
-class _OpenSpan:
+class span:  # noqa: N801  # used like a function, in a `with`
     """A child of the current span, for use in a `with` at once; without a current timeline it does nothing.
 
     A class, because `@contextmanager` alone takes nearly as long as all of this.
@@ -121,9 +120,6 @@ class _OpenSpan:
             _current.set(self._outer)
 
 
-span = _OpenSpan
-
-
 class recording:  # noqa: N801  # used like a function, in a `with`
     """Make `timeline` the current one for this task and the tasks that it starts inside; spans open `under` a span."""
 
@@ -145,12 +141,6 @@ def spans_from_record(record: Sequence[Json]) -> tuple[Span, ...]:
         Span(name, "wait" if wait else "work", start, start + duration, parent)
         for name, wait, start, duration, parent in span_rows(record)
     )
-
-
-def ancestors(spans: Sequence[Span], index: int) -> Iterator[int]:
-    """The indices of the spans around one, from the inside out."""
-    while (index := spans[index].parent) >= 0:
-        yield index
 
 
 def span_rows(record: Sequence[Json]) -> Sequence[SpanRow]:

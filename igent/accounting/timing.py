@@ -43,10 +43,9 @@ def work_and_wait(spans: Sequence[Span]) -> tuple[Split, ...]:
             while outer >= 0 and not _waits_beside(one, spans[outer]):
                 waits[outer].append(_clipped(one, spans[outer]))
                 outer = spans[outer].parent
-    return tuple(
-        Split(0, one.duration_us) if one.kind == "wait" else _split(one, _covered_us(waited))
-        for one, waited in zip(spans, waits, strict=True)
-    )
+    pairs = zip(spans, waits, strict=True)
+    waits_us = [one.duration_us if one.kind == "wait" else _covered_us(waited) for one, waited in pairs]
+    return tuple(Split(one.duration_us - wait_us, wait_us) for one, wait_us in zip(spans, waits_us, strict=True))
 
 
 class TimingRow(NamedTuple):
@@ -147,10 +146,6 @@ def _covered_us(intervals: Sequence[_Interval]) -> int:
             covered += end - max(start, reach)
             reach = end
     return covered
-
-
-def _split(one: Span, wait_us: int) -> Split:
-    return Split(one.duration_us - wait_us, wait_us)
 
 
 def _places(rows: Sequence[SpanRow]) -> _Places:

@@ -16,7 +16,7 @@ from heapq import heappop, heappush, heapreplace
 from typing import NamedTuple, cast
 
 from igent import codec
-from igent.accounting.spans import Span, ancestors, spans_from_record
+from igent.accounting.spans import Span, spans_from_record
 from igent.accounting.timing import work_and_wait
 from igent.accounting.vitals import Sample
 from igent.domain.records import Json
@@ -157,7 +157,13 @@ def _local_lanes(spans: Sequence[Span]) -> list[int]:
 def _fits(spans: Sequence[Span], index: int, top: int) -> bool:
     """Whether a span may lie on top of a lane's last open one: inside it, where that is one of those around it."""
     one = spans[index]
-    return one.end_us <= spans[top].end_us and (top == one.parent or top in ancestors(spans, index))
+    return one.end_us <= spans[top].end_us and (top == one.parent or top in _ancestors(spans, index))
+
+
+def _ancestors(spans: Sequence[Span], index: int) -> Iterator[int]:
+    """The indices of the spans around one, from the inside out."""
+    while (index := spans[index].parent) >= 0:
+        yield index
 
 
 @dataclass(slots=True)
